@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// What a catcher is made of and what it tells about itself: factories, readers that come
+// and go, pinned ranges, figures. Waiting is in catcher_wait.cpp, writing in catcher_write.cpp.
+#include "catcher.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace catcher {
+
+Catcher::Catcher(Private, std::unique_ptr<Source> source, const Config& config)
+    : config_(config),
+      pulls_(source != nullptr),
+      rope_(pulls_ ? config.pulled_rope() : config.pushed_rope()),
+      source_(std::move(source)) {}
+
+Catcher::~Catcher() = default;
+
+Catcher::Pulled Catcher::pull(std::unique_ptr<Source> source, const Config& config) {
+  Pulled made;
+  if (source == nullptr) {
+    made.status = Status::bad_argument;
+    made.why = "source: a pulled catcher needs one; use push() to write into it";
+    return made;
+  }
+  made.status = config.validate(&made.why);
+  if (made.status == Status::ok) {
+    made.catcher = std::make_shared<Catcher>(Private{}, std::move(source), config);
+  }
+  return made;
+}
+
+Catcher::Pushed Catcher::push(const Config& config) {
+  Pushed made;
+  made.status = config.validate(&made.why);
+  if (made.status == Status::ok) {
+    made.catcher = std::make_shared<Catcher>(Private{}, nullptr, config);
+    made.writer = Writer(made.catcher);
+  }
+  return made;
+}
+
+std::optional<std::uint64_t> Catcher::length() const noexcept {
+  if (!is_finished()) return std::nullopt;
+  return rope_.end();
+}
+
+Stats Catcher::stats() const {
+  Stats stats;
+  const Window now = window();
+  stats.bytes_in = now.end;
+  stats.bytes_evicted = now.begin;
+  stats.bytes_allocated = rope_.allocated();
+  stats.chunks = rope_.chunk_count();
+  stats.chunks_evicted = rope_.evicted_chunks();
+  stats.source_reads = source_reads_.load(order::relaxed);  // relaxed: a figure
+  Lock lock(mutex_);
+  stats.readers = cursors_.size();
+  return stats;
+}
+
+Status Catcher::resume() {
+  {
+    Lock lock(mutex_);
+    if (!has_failed()) return Status::bad_argument;
+    rope_.resume();
+  }
+  wake();
+  return Status::ok;
+}
+
+void Catcher::attach(Cursor& cursor) {
+  Lock lock(mutex_);
+  cursors_.push_back(&cursor);
+}
+
+void Catcher::detach(Cursor& cursor) noexcept {
+  {
+    Lock lock(mutex_);
+    const auto found = std::find(cursors_.begin(), cursors_.end(), &cursor);
+    assert(found != cursors_.end());
+    *found = cursors_.back();
+    cursors_.pop_back();
+  }
+  moved();
+}
+
+std::uint64_t Catcher::evictable() const {
+  std::uint64_t limit = Rope<std::byte>::kEvictAnything;
+  for (const std::uint64_t hold : holds_) limit = std::min(limit, hold);
+  if (config_.when_full == WhenFull::evict) return limit;
+  bool anyone = false;
+  for (const Cursor* cursor : cursors_) {
+    // Relaxed, both: the event count orders them for a writer that is about to sleep.
+    if (!cursor->holds_back.load(order::relaxed)) continue;
+    anyone = true;
+    limit = std::min(limit, cursor->position.load(order::relaxed));
+  }
+  return anyone ? limit : 0;
+}
+
+Status Catcher::pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy, PinnedRange& range) {
+  if (begin >= end || end > rope_.end()) return Status::bad_argument;
+  PinnedRange made;
+  made.range_ = {begin, end};
+  if (policy == PinPolicy::hold) {
+    // Registered first: nothing that is pinned below can leave the window afterwards.
+    Lock lock(mutex_);
+    if (begin < rope_.begin()) return Status::evicted;
+    holds_.push_back(begin);
+    made.holder_ = shared_from_this();
+  }
+  for (std::uint64_t offset = begin; offset < end;) {
+    Pin<std::byte> chunk = rope_.pin(offset);
+    if (!chunk) return Status::evicted;
+    const std::uint64_t stop = std::min(chunk.limit(), end);
+    const std::span<const std::byte> bytes(chunk.data() + (offset - chunk.base()),
+                                           static_cast<std::size_t>(stop - offset));
+    made.pieces_.emplace_back(std::move(chunk), bytes, offset);
+    offset = stop;
+  }
+  range = std::move(made);
+  return Status::ok;
+}
+
+void Catcher::release_hold(std::uint64_t begin) noexcept {
+  {
+    Lock lock(mutex_);
+    const auto found = std::find(holds_.begin(), holds_.end(), begin);
+    assert(found != holds_.end());
+    *found = holds_.back();
+    holds_.pop_back();
+  }
+  left_.notify_all();
+}
+
+void PinnedRange::release() noexcept {
+  pieces_.clear();
+  if (holder_ != nullptr) std::exchange(holder_, nullptr)->release_hold(range_.begin);
+  range_ = {};
+}
+
+void PinnedRange::swap(PinnedRange& other) noexcept {
+  std::swap(holder_, other.holder_);
+  std::swap(range_, other.range_);
+  pieces_.swap(other.pieces_);
+}
+
+}  // namespace catcher

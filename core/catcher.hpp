@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// A stream that comes in once, kept in a rope, and whoever feeds it: a Source that
+// readers pull on demand, or a Writer that pushes; with the waiting between them.
+//
+//   auto made = catcher::Catcher::push({});
+//   made.writer.append(bytes);
+//   catcher::Reader reader(made.catcher);
+//   reader.read(buffer);
+//
+// Not for a stream that has one reader which never goes back: a pipe is enough there.
+//
+// Thread: any, unless a member says otherwise. Reader (reader.hpp) and Writer are each used
+// by one thread at a time.
+// Invariants:
+//   I1  One thread at a time appends: the Writer's, or the reader that holds the fill lock.
+//   I2  End and failure reach a reader only after every earlier byte.
+//   I3  No lock is held while a source is being read or a thread sleeps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "config.hpp"
+#include "cursor.hpp"
+#include "event_count.hpp"
+#include "lease.hpp"
+#include "mutex.hpp"
+#include "rope.hpp"
+#include "source.hpp"
+#include "status.hpp"
+#include "wait.hpp"
+
+namespace catcher {
+
+class PinnedRange;
+class Writer;
+
+// A snapshot; each figure is right for itself.
+struct Stats {
+  std::uint64_t bytes_in = 0;         // ever
+  std::uint64_t bytes_evicted = 0;    // ever
+  std::uint64_t bytes_allocated = 0;  // now: the window, free chunks, and what readers keep
+  std::uint64_t chunks = 0;           // now, in the window
+  std::uint64_t chunks_evicted = 0;   // ever
+  std::uint64_t source_reads = 0;     // ever; 0 when pushed
+  std::size_t readers = 0;            // now
+};
+
+// Whether eviction passes over a pinned range or stops at it.
+enum class PinPolicy : std::uint8_t {
+  keep,  // the window moves on; the range stays readable through its PinnedRange
+  hold,  // the window may not pass the range: a full writer gets `full`, or waits if it blocks
+};
+
+class Catcher : public std::enable_shared_from_this<Catcher> {
+  struct Private {};  // keeps construction to the factories
+
+ public:
+  // Either `catcher` is set, or `status` is not ok and `why` says what to change.
+  struct Pulled;
+  struct Pushed;
+
+  // Readers pull from `source` as they need.
+  static Pulled pull(std::unique_ptr<Source> source, const Config& config = {});
+  // The returned Writer pushes.
+  static Pushed push(const Config& config = {});
+
+  Catcher(Private, std::unique_ptr<Source> source, const Config& config);
+  ~Catcher();
+  Catcher(const Catcher&) = delete;
+  Catcher& operator=(const Catcher&) = delete;
+
+  Window window() const noexcept { return rope_.window(); }
+  // Stays true once it is.
+  bool is_finished() const noexcept { return rope_.state() == RopeState::finished; }
+  // Upstream failed, and nobody has called resume() since.
+  bool has_failed() const noexcept { return rope_.state() == RopeState::failed; }
+  // Bytes from offset 0 to the end, once that is known.
+  std::optional<std::uint64_t> length() const noexcept;
+  Stats stats() const;
+  const Config& config() const noexcept { return config_; }
+
+  // After a failure: readers ask the source again, or the Writer may go on. What was caught
+  // stays. `bad_argument` if it has not failed.
+  [[nodiscard]] Status resume();
+
+  // Keeps [begin, end) readable for the life of the returned range. `evicted` if part of
+  // it has gone, `bad_argument` if it is empty or not all there yet.
+  [[nodiscard]] Status pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy,
+                           PinnedRange& range);
+
+  // Makes everyone who waits in this catcher look again at what they wait for.
+  void wake() noexcept { arrived_.notify_all(); }
+
+ private:
+  friend class Reader;
+  friend class Writer;
+  friend class PinnedRange;
+
+  // What else a waiting reader wants to be woken for: nothing, or what `is_due` says.
+  struct Also {
+    bool (*is_due)(const void* context);
+    const void* context;
+    explicit operator bool() const noexcept { return is_due != nullptr && is_due(context); }
+  };
+
+  // ---- readers (catcher_wait.cpp) -----------------------------------------------
+  // Waits until a byte beyond `offset` is there: ok. Pulls if this catcher has a source.
+  // `would_block` if `also` has become due first.
+  ReadResult await(std::uint64_t offset, const Wait& wait, Also also);
+  std::optional<ReadResult> look(std::uint64_t offset) const;
+  bool fill_lock_free() const noexcept;
+  Status sleep_until_changed(std::uint64_t offset, const Wait& wait, const Also& also);
+  std::optional<Status> try_fill(const Wait& wait);
+  Status fill(const Wait& wait);
+  SourceResult ask_source(std::span<std::byte> space, const Wait& wait) noexcept;
+
+  void attach(Cursor& cursor);
+  void detach(Cursor& cursor) noexcept;
+  // A reader has moved far enough for a waiting writer to care.
+  void moved() noexcept {
+    if (config_.when_full == WhenFull::block) left_.notify_all();
+  }
+
+  // ---- appender (catcher_write.cpp) -----------------------------------------------
+  using Reservation = Rope<std::byte>::Reservation;
+  Reservation reserve(std::size_t at_least, const Wait& wait);
+  Reservation try_reserve(std::size_t at_least);
+  Status evict_before(std::uint64_t offset, const Wait& wait);
+  std::uint64_t evictable() const CATCHER_REQUIRES(mutex_);
+  // Sleeps until `attempt` is not `full`, the deadline, or a stop.
+  template <class Attempt>
+  Status until_room(const Wait& wait, Attempt attempt);
+  void commit(std::size_t bytes) noexcept;
+  void finish() noexcept;
+  void fail(std::error_code error) noexcept;
+  void release_hold(std::uint64_t begin) noexcept;
+
+  const Config config_;
+  const bool pulls_;
+  Rope<std::byte> rope_;
+
+  EventCount<> arrived_;  // bytes, the end, a failure, a free fill lock
+  EventCount<> left_;     // readers and holds that moved on
+  alignas(kCacheLine) std::atomic<bool> filling_{false};
+  std::unique_ptr<Source> source_;  // the fill lock's holder alone
+  std::atomic<std::uint64_t> source_reads_{0};
+
+  mutable Mutex mutex_;  // never held while sleeping, reading a source, or calling out
+  std::vector<Cursor*> cursors_ CATCHER_GUARDED_BY(mutex_);
+  std::vector<std::uint64_t> holds_ CATCHER_GUARDED_BY(mutex_);
+  std::error_code error_ CATCHER_GUARDED_BY(mutex_);
+};
+
+// The pushing end. Move-only; one thread at a time.
+// Dropped before finish() or fail(), it fails the stream with Fault::writer_gone.
+class Writer {
+ public:
+  Writer() noexcept = default;
+  explicit Writer(std::shared_ptr<Catcher> catcher) noexcept : catcher_(std::move(catcher)) {}
+  Writer(Writer&&) noexcept = default;
+  Writer& operator=(Writer&& other) noexcept;
+  ~Writer();
+
+  explicit operator bool() const noexcept { return catcher_ != nullptr; }
+
+  // Writable memory for `at_least` bytes or more, in one piece, right behind the edge.
+  // Waits as `wait` says when the window is full and may not move; then `full` (asked not
+  // to wait), `cancelled` or `timed_out`. `bad_argument` after the end, for 0 bytes, and for
+  // more than the window holds. Invalidated by the next call on this writer.
+  Rope<std::byte>::Reservation reserve(std::size_t at_least, const Wait& wait = {});
+  // Publishes the first `bytes` of what was reserved. Requires: no more than that.
+  void commit(std::size_t bytes) noexcept;
+  // Copies `bytes` in, waiting as reserve() does; short if that ends early. `unit` bytes are
+  // never split over two chunks, and no part of one is taken: for audio frames.
+  WriteResult append(std::span<const std::byte> bytes, const Wait& wait = {}, std::size_t unit = 1);
+  // What comes next goes into another chunk, so that a window can move in smaller steps.
+  void seal() noexcept;
+  // Drops whole chunks that end at or below `offset`, as far as readers and holds allow
+  // (waiting for them if this catcher blocks); what is left over is reported as `full`,
+  // `cancelled` or `timed_out`.
+  Status evict_before(std::uint64_t offset, const Wait& wait = {});
+
+  // No more bytes. Later calls do nothing.
+  void finish() noexcept;
+  // Readers get `error` after every byte. Later calls do nothing until Catcher::resume().
+  void fail(std::error_code error) noexcept;
+
+  // Offset of the next byte.
+  std::uint64_t offset() const noexcept { return catcher_->rope_.end(); }
+  // Where the chunk in hand begins.
+  std::uint64_t chunk_begin() const noexcept { return catcher_->rope_.open_base(); }
+
+ private:
+  bool may_write() const noexcept;
+
+  std::shared_ptr<Catcher> catcher_;
+};
+
+struct Catcher::Pulled {
+  std::shared_ptr<Catcher> catcher{};
+  Status status = Status::ok;
+  std::string why{};
+};
+
+struct Catcher::Pushed {
+  std::shared_ptr<Catcher> catcher{};
+  Writer writer{};
+  Status status = Status::ok;
+  std::string why{};
+};
+
+// Keeps a range of a catcher readable, whatever the window does. Move-only.
+class PinnedRange {
+ public:
+  PinnedRange() noexcept = default;
+  PinnedRange(PinnedRange&& other) noexcept { swap(other); }
+  PinnedRange& operator=(PinnedRange&& other) noexcept {
+    PinnedRange(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~PinnedRange() { release(); }
+
+  // The range, piece by piece, in order; without gap or overlap.
+  std::span<const Lease> pieces() const noexcept { return pieces_; }
+  Window range() const noexcept { return range_; }
+  void release() noexcept;
+
+ private:
+  friend class Catcher;
+  void swap(PinnedRange& other) noexcept;
+
+  std::shared_ptr<Catcher> holder_;  // set only for PinPolicy::hold
+  Window range_{};
+  std::vector<Lease> pieces_;
+};
+
+}  // namespace catcher

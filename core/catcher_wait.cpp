@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// How a reader at the edge waits: it looks, pulls if nobody else is pulling, and sleeps.
+#include <algorithm>
+#include <new>
+#include <optional>
+
+#include "catcher.hpp"
+
+namespace catcher {
+namespace {
+
+bool is_past(Deadline deadline) noexcept {
+  return deadline == kNotAtAll || (deadline != kForever && Clock::now() >= deadline);
+}
+
+Status why_late(const Wait& wait) noexcept {
+  return wait.deadline == kNotAtAll ? Status::would_block : Status::timed_out;
+}
+
+// Lets a stop token end a sleep.
+class WakeOnStop {
+ public:
+  WakeOnStop(const std::stop_token& token, EventCount<>& events) {
+    if (token.stop_possible()) callback_.emplace(token, Wake{events});
+  }
+
+ private:
+  struct Wake {
+    EventCount<>& events;
+    void operator()() const noexcept { events.notify_all(); }
+  };
+  std::optional<std::stop_callback<Wake>> callback_;
+};
+
+}  // namespace
+
+std::optional<ReadResult> Catcher::look(std::uint64_t offset) const {
+  if (rope_.end() > offset) return ReadResult{};
+  const RopeState state = rope_.state();
+  if (state == RopeState::open) return std::nullopt;
+  // Bytes may have come between the two looks; they go first.
+  if (rope_.end() > offset) return ReadResult{};
+  if (state == RopeState::finished) return ReadResult{0, Status::end, {}, {}};
+  Lock lock(mutex_);
+  return ReadResult{0, Status::failed, error_, {}};
+}
+
+bool Catcher::fill_lock_free() const noexcept {
+  // Relaxed: a sleeper's last look, ordered by its prepare(); taking the lock decides.
+  return pulls_ && !filling_.load(order::relaxed);
+}
+
+ReadResult Catcher::await(std::uint64_t offset, const Wait& wait, Also also) {
+  for (;;) {
+    if (const auto seen = look(offset)) return *seen;
+    if (also) return {0, Status::would_block, {}, {}};
+    if (wait.stop.stop_requested()) return {0, Status::cancelled, {}, {}};
+    if (pulls_) {
+      const std::optional<Status> filled = try_fill(wait);
+      if (filled == Status::ok) continue;
+      if (filled.has_value()) {
+        // The source was interrupted; what came meanwhile still goes first.
+        if (const auto seen = look(offset)) return *seen;
+        return {0, *filled, {}, {}};
+      }
+    }
+    if (is_past(wait.deadline)) return {0, why_late(wait), {}, {}};
+    const Status slept = sleep_until_changed(offset, wait, also);
+    if (slept != Status::ok) {
+      if (const auto seen = look(offset)) return *seen;
+      return {0, slept, {}, {}};
+    }
+  }
+}
+
+Status Catcher::sleep_until_changed(std::uint64_t offset, const Wait& wait, const Also& also) {
+  const WakeOnStop wake_on_stop(wait.stop, arrived_);
+  const auto ticket = arrived_.prepare();
+  if (look(offset) || also || fill_lock_free() || wait.stop.stop_requested()) {
+    arrived_.cancel();
+    return Status::ok;
+  }
+  return arrived_.wait(ticket, wait.deadline) ? Status::ok : Status::timed_out;
+}
+
+// Nothing if another reader is at it.
+std::optional<Status> Catcher::try_fill(const Wait& wait) {
+  // sync(fill) acquire: pairs with the release below; what the last filler did to the rope
+  // and the source comes before what this one does (tests/model/fill.cpp).
+  if (filling_.exchange(true, order::acquire)) return std::nullopt;
+  const Status status = rope_.state() == RopeState::open ? fill(wait) : Status::ok;
+  // sync(fill) release: pairs with the acquire above.
+  filling_.store(false, order::release);
+  arrived_.notify_all();
+  return status;
+}
+
+Status Catcher::fill(const Wait& wait) {
+  const Reservation reserved = reserve(1, wait);
+  if (reserved.status != Status::ok) return reserved.status;
+  const std::span<std::byte> space = reserved.space;
+  const SourceResult got = ask_source(space, wait);
+  if (got.bytes != 0) rope_.commit(got.bytes);
+  switch (got.status) {
+    case Status::ok:
+      // No bytes and no reason: an interruption. It is asked again unless time is up.
+      return got.bytes == 0 && is_past(wait.deadline) ? why_late(wait) : Status::ok;
+    case Status::end:
+      finish();
+      source_.reset();
+      return Status::ok;
+    case Status::would_block:
+    case Status::cancelled:
+    case Status::timed_out:
+      if (got.bytes != 0) return Status::ok;
+      return got.status == Status::timed_out ? why_late(wait) : got.status;
+    default:
+      fail(got.status == Status::failed ? got.error : std::make_error_code(std::errc::io_error));
+      return Status::ok;
+  }
+}
+
+SourceResult Catcher::ask_source(std::span<std::byte> space, const Wait& wait) noexcept {
+  source_reads_.fetch_add(1, order::relaxed);  // relaxed: a figure
+  try {
+    const SourceResult got = source_->read(space, wait);
+    if (got.bytes > space.size()) return SourceResult::failure(Fault::source_overran);
+    return got;
+  } catch (const std::bad_alloc&) {
+    return SourceResult::failure(std::make_error_code(std::errc::not_enough_memory));
+  } catch (...) {
+    return SourceResult::failure(Fault::source_threw);
+  }
+}
+
+// Shared with the appender's side: sleeping until readers have moved on.
+template <class Attempt>
+Status Catcher::until_room(const Wait& wait, Attempt attempt) {
+  for (;;) {
+    Status status = attempt();
+    if (status != Status::full || wait.deadline == kNotAtAll) return status;
+    if (wait.stop.stop_requested()) return Status::cancelled;
+    if (is_past(wait.deadline)) return Status::timed_out;
+    const WakeOnStop wake_on_stop(wait.stop, left_);
+    const auto ticket = left_.prepare();
+    status = attempt();
+    if (status != Status::full || wait.stop.stop_requested()) {
+      left_.cancel();
+      return status == Status::full ? Status::cancelled : status;
+    }
+    left_.wait(ticket, wait.deadline);
+  }
+}
+
+Catcher::Reservation Catcher::reserve(std::size_t at_least, const Wait& wait) {
+  Reservation reservation;
+  // A window that drops the oldest does not wait, except for a hold that blocks it.
+  const bool waits = config_.when_full == WhenFull::block;
+  until_room(waits ? wait : Wait::none(), [&] {
+    reservation = try_reserve(at_least);
+    return reservation.status;
+  });
+  return reservation;
+}
+
+Status Catcher::evict_before(std::uint64_t offset, const Wait& wait) {
+  const bool waits = config_.when_full == WhenFull::block;
+  return until_room(waits ? wait : Wait::none(), [&] {
+    Lock lock(mutex_);
+    rope_.drop_before(std::min(offset, evictable()));
+    const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > offset;
+    return done ? Status::ok : Status::full;
+  });
+}
+
+}  // namespace catcher

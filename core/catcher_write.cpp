@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// The appender's side: what the Writer does, and what a reader does that fills.
+#include <algorithm>
+#include <cstring>
+
+#include "catcher.hpp"
+
+namespace catcher {
+
+Catcher::Reservation Catcher::try_reserve(std::size_t at_least) {
+  // Eviction and what forbids it (slow readers, holds) are decided under one lock, taken
+  // once a chunk.
+  if (rope_.room() >= at_least) return rope_.reserve(at_least);
+  Lock lock(mutex_);
+  return rope_.reserve(at_least, evictable());
+}
+
+void Catcher::commit(std::size_t bytes) noexcept {
+  rope_.commit(bytes);
+  arrived_.notify_all();
+}
+
+void Catcher::finish() noexcept {
+  rope_.finish(RopeState::finished);
+  arrived_.notify_all();
+}
+
+void Catcher::fail(std::error_code error) noexcept {
+  {
+    Lock lock(mutex_);
+    error_ = error;
+    rope_.finish(RopeState::failed);
+  }
+  arrived_.notify_all();
+}
+
+Writer& Writer::operator=(Writer&& other) noexcept {
+  if (this != &other) {
+    Writer old(std::move(*this));
+    catcher_ = std::move(other.catcher_);
+  }
+  return *this;
+}
+
+Writer::~Writer() {
+  fail(Fault::writer_gone);
+}
+
+bool Writer::may_write() const noexcept {
+  return catcher_ != nullptr && catcher_->rope_.state() == RopeState::open;
+}
+
+Rope<std::byte>::Reservation Writer::reserve(std::size_t at_least, const Wait& wait) {
+  if (!may_write() || at_least == 0) return {{}, Status::bad_argument};
+  return catcher_->reserve(at_least, wait);
+}
+
+void Writer::commit(std::size_t bytes) noexcept {
+  if (bytes != 0 && may_write()) catcher_->commit(bytes);
+}
+
+WriteResult Writer::append(std::span<const std::byte> bytes, const Wait& wait, std::size_t unit) {
+  if (!may_write() || unit == 0 || bytes.size() % unit != 0) return {0, Status::bad_argument};
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto reserved = catcher_->reserve(unit, wait);
+    if (reserved.status != Status::ok) return {done, reserved.status};
+    std::size_t size = std::min(bytes.size() - done, reserved.space.size());
+    size -= size % unit;
+    std::memcpy(reserved.space.data(), bytes.data() + done, size);
+    catcher_->commit(size);
+    done += size;
+  }
+  return {done, Status::ok};
+}
+
+void Writer::seal() noexcept {
+  if (may_write()) catcher_->rope_.seal();
+}
+
+Status Writer::evict_before(std::uint64_t offset, const Wait& wait) {
+  if (catcher_ == nullptr) return Status::bad_argument;
+  return catcher_->evict_before(offset, wait);
+}
+
+void Writer::finish() noexcept {
+  if (may_write()) catcher_->finish();
+}
+
+void Writer::fail(std::error_code error) noexcept {
+  if (may_write()) catcher_->fail(error);
+}
+
+}  // namespace catcher

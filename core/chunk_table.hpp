@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Offset -> chunk. A ring of slot pointers, indexed by chunk number; chunks tile
+// [begin(), limit of the last one) in offset order, so a binary search over the ring
+// finds the chunk of any offset in O(log chunks), and the next chunk in O(1).
+//
+// The search looks at slots without holding them, and may therefore read values of a
+// chunk that is just being replaced. That is harmless: whatever it comes up with is
+// pinned first and checked afterwards, and a wrong guess means that the appender has
+// moved on, so the search is made again.
+//
+// Thread: append(), drop_oldest(), drop_newest() by the appender; the rest by any.
+// Invariants:
+//   I1  Chunk numbers [first, next) are in the ring, each in the slot its number maps to.
+//   I2  base(n + 1) == limit(n), once n + 1 exists.
+//   I3  begin() only grows, and is the base of chunk `first` (or the end if there is none).
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "atomic.hpp"
+#include "chunk.hpp"
+
+namespace catcher {
+
+template <class T, class Sync = StdSync>
+class ChunkTable {
+ public:
+  using SlotType = Slot<T, Sync>;
+  using PinType = Pin<T, Sync>;
+
+  explicit ChunkTable(std::shared_ptr<ChunkMemory> memory)
+      : pool_(ChunkPool<T, Sync>::create(std::move(memory))) {
+    if (pool_ == nullptr) throw std::bad_alloc();
+  }
+  ~ChunkTable() {
+    while (chunks() != 0) drop_oldest();
+    pool_->close();
+  }
+  ChunkTable(const ChunkTable&) = delete;
+  ChunkTable& operator=(const ChunkTable&) = delete;
+
+  // ---- appender -----------------------------------------------------------------
+
+  // Adds an empty chunk for [base, base + capacity). nullptr: no memory, nothing changed.
+  SlotType* append(std::uint64_t base, std::size_t capacity) noexcept {
+    if (!make_place()) return nullptr;
+    SlotType* slot = pool_->take(capacity);
+    if (slot == nullptr) return nullptr;
+    const std::uint64_t index = next_own_;
+    pool_->place(slot, index, base);
+    // sync(slot) release: pairs with the acquire in slot_at(); a reader that finds the
+    // pointer finds the slot's first values too (tests/model/pin_evict.cpp).
+    own_ring_->at(index).store(slot, order::release);
+    set_next(index + 1);
+    live_size_ += capacity;
+    return slot;
+  }
+
+  // Drops the oldest chunk from the window; readers that pin it keep it.
+  // Requires: chunks() > 0
+  void drop_oldest() noexcept {
+    assert(chunks() > 0);
+    SlotType* slot = own(first_own_);
+    // Relaxed: own value, only the appender changes it.
+    const std::uint64_t begin = slot->limit.load(order::relaxed);
+    // sync(evict) release: pairs with the acquire in begin(); a reader that is told
+    // `evicted` is told a window that was true (tests/model/pin_evict.cpp).
+    begin_.store(begin, order::release);
+    first_own_ += 1;
+    // sync(first) release: pairs with the acquire in search().
+    first_.store(first_own_, order::release);
+    live_size_ -= std::size_t(slot->capacity);
+    slot->unpin();
+  }
+
+  // Takes the newest chunk back. Requires: it holds nothing that was published.
+  void drop_newest() noexcept {
+    assert(chunks() > 0);
+    SlotType* slot = own(next_own_ - 1);
+    set_next(next_own_ - 1);
+    live_size_ -= std::size_t(slot->capacity);
+    slot->unpin();
+  }
+
+  std::uint64_t chunks() const noexcept { return next_own_ - first_own_; }
+  std::uint64_t live_size() const noexcept { return live_size_; }
+  // Requires: chunks() > 0
+  SlotType* oldest() noexcept { return own(first_own_); }
+  SlotType* newest() noexcept { return own(next_own_ - 1); }
+  ChunkPool<T, Sync>& pool() const noexcept { return *pool_; }
+
+  // ---- any thread ---------------------------------------------------------------
+
+  std::uint64_t begin() const noexcept {
+    // sync(evict) acquire: pairs with the release in drop_oldest().
+    return begin_.load(order::acquire);
+  }
+
+  // Figures for stats.
+  std::uint64_t chunk_count() const noexcept {
+    const std::uint64_t first = evicted_count();
+    // Relaxed: a figure.
+    const std::uint64_t next = next_.load(order::relaxed);
+    return next > first ? next - first : 0;
+  }
+  std::uint64_t evicted_count() const noexcept {
+    return first_.load(order::relaxed);  // relaxed: a figure
+  }
+
+  // Pins the chunk that holds `offset`, or nothing if that has been evicted.
+  // Requires: offset < the end that the caller has acquired. Lock-free: a round is
+  // repeated only when the appender has evicted or replaced a chunk meanwhile.
+  PinType pin(std::uint64_t offset) const noexcept {
+    while (offset >= begin()) {
+      SlotType* slot = search(offset);
+      if (slot == nullptr || !slot->try_pin()) continue;
+      PinType pin(slot);
+      if (holds(pin, offset)) return pin;
+    }
+    return {};
+  }
+
+  // The chunk after `pin`, whose end has been reached: O(1). Falls back on pin().
+  // Requires: as pin().
+  PinType pin_next(const PinType& pinned, std::uint64_t offset) const noexcept {
+    // Relaxed: a pinned slot keeps its index.
+    const std::uint64_t index = pinned->index.load(order::relaxed) + 1;
+    SlotType* slot = slot_at(index);
+    if (slot != nullptr && slot->try_pin()) {
+      PinType next(slot);
+      if (holds(next, offset)) return next;
+    }
+    return pin(offset);
+  }
+
+ private:
+  // A power-of-two array of slot pointers; replaced by a larger one when it is full.
+  struct Ring {
+    explicit Ring(std::size_t capacity)
+        : mask(capacity - 1), slots(new typename Sync::template Atomic<SlotType*>[capacity]) {
+      // Relaxed: not shared yet.
+      for (std::size_t i = 0; i < capacity; ++i) slots[i].store(nullptr, order::relaxed);
+    }
+    typename Sync::template Atomic<SlotType*>& at(std::uint64_t index) const noexcept {
+      return slots[index & mask];
+    }
+    const std::size_t mask;
+    const std::unique_ptr<typename Sync::template Atomic<SlotType*>[]> slots;
+  };
+
+  static constexpr std::size_t kFirstRing = 8;
+
+  static bool holds(const PinType& pin, std::uint64_t offset) noexcept {
+    return pin.base() <= offset && offset < pin.limit();
+  }
+
+  SlotType* own(std::uint64_t index) const noexcept {
+    return own_ring_->at(index).load(order::relaxed);  // relaxed: the appender's own
+  }
+
+  void set_next(std::uint64_t next) noexcept {
+    next_own_ = next;
+    // sync(next) release: pairs with the acquire in search().
+    next_.store(next, order::release);
+  }
+
+  SlotType* slot_at(std::uint64_t index) const noexcept {
+    // sync(grow) acquire: pairs with the release in make_place(); the ring's contents.
+    const Ring* ring = ring_.load(order::acquire);
+    // sync(slot) acquire: pairs with the release in append().
+    return ring == nullptr ? nullptr : ring->at(index).load(order::acquire);
+  }
+
+  // The slot of the last chunk whose base is at or below `offset`, as far as can be told
+  // without pins; nullptr when the table changed too much to tell.
+  SlotType* search(std::uint64_t offset) const noexcept {
+    // sync(next) acquire: pairs with the release in set_next().
+    const std::uint64_t next = next_.load(order::acquire);
+    // sync(first) acquire: pairs with the release in drop_oldest().
+    std::uint64_t low = first_.load(order::acquire);
+    std::uint64_t count = next > low ? next - low : 0;
+    SlotType* best = nullptr;
+    while (count > 0) {
+      const std::uint64_t half = count / 2;
+      SlotType* slot = slot_at(low + half);
+      // Relaxed: a guess, checked once the slot is pinned.
+      if (slot != nullptr && slot->base.load(order::relaxed) <= offset) {
+        best = slot;
+        low += half + 1;
+        count -= half + 1;
+      } else {
+        count = half;
+      }
+    }
+    return best;
+  }
+
+  // Room in the ring for one more chunk.
+  bool make_place() noexcept {
+    const std::size_t capacity = own_ring_ == nullptr ? 0 : own_ring_->mask + 1;
+    if (chunks() < capacity) return true;
+    try {
+      auto ring = std::make_unique<Ring>(std::max(kFirstRing, capacity * 2));
+      for (std::uint64_t index = first_own_; index != next_own_; ++index) {
+        // Relaxed: published with the ring.
+        ring->at(index).store(own(index), order::relaxed);
+      }
+      rings_.reserve(rings_.size() + 1);
+      own_ring_ = ring.get();
+      // Rings that were replaced stay until the end, because a reader may be looking
+      // at one; their sizes double, so all of them are no larger than the newest.
+      rings_.push_back(std::move(ring));
+      // sync(grow) release: pairs with the acquire in slot_at().
+      ring_.store(own_ring_, order::release);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
+  // Shared; written by the appender once a chunk.
+  alignas(kCacheLine) typename Sync::template Atomic<const Ring*> ring_{nullptr};
+  typename Sync::template Atomic<std::uint64_t> first_{0};
+  typename Sync::template Atomic<std::uint64_t> next_{0};
+  typename Sync::template Atomic<std::uint64_t> begin_{0};
+
+  // The appender's own.
+  alignas(kCacheLine) ChunkPool<T, Sync>* const pool_;
+  std::vector<std::unique_ptr<Ring>> rings_;
+  const Ring* own_ring_ = nullptr;
+  std::uint64_t first_own_ = 0;
+  std::uint64_t next_own_ = 0;
+  std::uint64_t live_size_ = 0;
+};
+
+}  // namespace catcher

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Settings of a rope and of a catcher. They are checked once, by validate(), before
+// anything is made; the rest of the core relies on what it has let through.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "status.hpp"
+
+namespace catcher {
+
+// How the size of chunks develops, in elements (bytes for a catcher).
+//   constant   every chunk is `first`
+//   linear     first, 2*first, 3*first, ... up to max
+//   geometric  first, 2*first, 4*first, ... up to max
+struct Growth {
+  enum class Kind : std::uint8_t { constant, linear, geometric };
+
+  Kind kind = Kind::geometric;
+  std::uint64_t first = 16 * 1024;
+  std::uint64_t max = 256 * 1024;
+
+  static Growth constant(std::uint64_t size) { return {Kind::constant, size, size}; }
+  static Growth linear(std::uint64_t first, std::uint64_t max) {
+    return {Kind::linear, first, max};
+  }
+  static Growth geometric(std::uint64_t first, std::uint64_t max) {
+    return {Kind::geometric, first, max};
+  }
+
+  // Size of the chunk after one of `previous` elements; `first` when previous is 0.
+  std::uint64_t next(std::uint64_t previous) const noexcept;
+};
+
+// What to do when max_bytes are kept and more arrive.
+enum class WhenFull : std::uint8_t {
+  evict,  // drop the oldest chunk
+  block,  // the writer waits until the slowest reader has left the oldest chunk; with no
+          // reader there is nobody who has had it, so it waits too
+};
+
+// Settings of a rope, in elements.
+struct RopeConfig {
+  Growth growth{};
+  std::uint64_t length_hint = 0;  // size of the first chunk if not 0
+  std::uint64_t max_size = 0;     // bound on what the rope owns; 0 = unlimited
+  // A chunk never exceeds this part of max_size, so that a window never loses more at a time.
+  static constexpr std::uint64_t kChunksPerWindow = 64;
+
+  // Size of the next chunk, bound by the window; at least `at_least`.
+  std::uint64_t chunk_size(std::uint64_t previous, std::uint64_t at_least) const noexcept;
+};
+
+// Settings of a catcher, in bytes.
+struct Config {
+  Growth growth{};
+  std::uint64_t length_hint = 0;  // the stream's length if known: sizes the first chunk
+  std::uint64_t max_bytes = 0;    // 0 = unlimited
+  WhenFull when_full = WhenFull::evict;
+  // A source is asked for this much at least, or for what the chunk in hand still holds: the
+  // chunks of a pulled catcher are no smaller, as far as max_bytes allows.
+  std::size_t read_burst = 4 * 1024;
+
+  // Status::bad_argument names in `why` the setting and what to change. Thread: any.
+  [[nodiscard]] Status validate(std::string* why = nullptr) const;
+  RopeConfig pushed_rope() const noexcept { return {growth, length_hint, max_bytes}; }
+  RopeConfig pulled_rope() const noexcept;
+};
+
+}  // namespace catcher

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+#include "status.hpp"
+
+#include <string>
+
+namespace catcher {
+namespace {
+
+class FaultCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "catcher"; }
+  std::string message(int value) const override {
+    switch (static_cast<Fault>(value)) {
+      case Fault::source_threw: return "the source threw an exception";
+      case Fault::source_overran: return "the source claims more bytes than it had room for";
+      case Fault::writer_gone: return "the writer went away before the stream was finished";
+    }
+    return "unknown fault";
+  }
+};
+
+}  // namespace
+
+const std::error_category& fault_category() noexcept {
+  static const FaultCategory category;
+  return category;
+}
+
+std::string_view to_string(Status status) noexcept {
+  switch (status) {
+    case Status::ok: return "ok";
+    case Status::end: return "end";
+    case Status::would_block: return "would block";
+    case Status::evicted: return "evicted";
+    case Status::cancelled: return "cancelled";
+    case Status::timed_out: return "timed out";
+    case Status::failed: return "failed";
+    case Status::full: return "full";
+    case Status::out_of_memory: return "out of memory";
+    case Status::bad_argument: return "bad argument";
+  }
+  return "unknown status";
+}
+
+}  // namespace catcher

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// The index between time and offset: which bytes hold time t, and what time byte n has.
+// Contiguous raw audio is one run, whatever its length: it stores where and when it begins,
+// and its frame size and rate make the rest arithmetic, exact to the frame. Anything else is
+// packets, an entry each. The entries themselves are a rope, so that reading them takes no lock.
+//
+// Times are signed nanoseconds on one axis of the caller's choice (the plugin: stream time; a
+// codec's pre-roll lies below 0). Offsets are those of the bytes' rope.
+//
+// Not for one-off look-ups in a file: it holds 48 bytes an entry.
+//
+// Thread: members under "appender" by one thread at a time, the one that appends the bytes;
+// everything else by any. Lock-free; O(log entries) where not said otherwise.
+// Invariants:
+//   I1  Bytes are published before the entry that names them.
+//   I2  Entries are in the order of their offsets, and of their `order` time.
+//   I3  An entry never changes once published. It leaves after the bytes that it names, so the
+//       oldest entries may name bytes that are gone: callers compare with the bytes' window.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "rope.hpp"
+#include "status.hpp"
+
+namespace catcher {
+
+inline constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::uint64_t kNoDuration = std::numeric_limits<std::uint64_t>::max();
+
+// A packet, or where a run of raw audio begins.
+struct Entry {
+  enum Flag : std::uint32_t {
+    key_unit = 1u << 0,  // can be decoded without what came before
+    run = 1u << 1,       // raw audio from here to the next entry's offset, or to the edge
+    discont = 1u << 2,   // something is missing before it, or time jumped
+    header = 1u << 3,    // configuration for a decoder, not data of a time
+    has_dts = 1u << 4,   // `order` is the packet's own DTS, not made up from earlier times
+  };
+
+  std::int64_t pts = kNoTime;  // of a run: of its first frame
+  // Never falls from entry to entry: the DTS if there is one, else the largest PTS so far.
+  // kNoTime only before the first time. Times are searched by this, since PTS may be reordered.
+  std::int64_t order = kNoTime;
+  std::uint64_t duration = kNoDuration;  // ns; of a run: unused
+  std::uint64_t offset = 0;
+  std::uint32_t size = 0;            // bytes; of a run: bytes per frame
+  std::uint32_t flags = 0;           // Flag, or-ed
+  std::uint32_t since_key = kNoKey;  // entries since the nearest key unit at or before; 0 in itself
+  std::uint32_t rate = 0;            // of a run: frames per second
+
+  static constexpr std::uint32_t kNoKey = std::numeric_limits<std::uint32_t>::max();
+
+  bool is_run() const noexcept { return (flags & run) != 0; }
+  bool is_key() const noexcept { return (flags & key_unit) != 0; }
+  std::int64_t dts() const noexcept { return (flags & has_dts) != 0 ? order : kNoTime; }
+
+  // Of a run. Time of the frame that begins at or before `at`, and offset of the frame that
+  // holds `time` (the first frame for earlier times), rounded down; exact, without overflow for
+  // any 63-bit operands whose result fits, saturating otherwise. Requires: is_run().
+  std::int64_t time_at(std::uint64_t at) const noexcept;
+  std::uint64_t offset_at(std::int64_t time) const noexcept;
+};
+static_assert(sizeof(Entry) == 48, "48 bytes an entry is the budget");
+
+// An entry and its number.
+struct Indexed {
+  std::uint64_t index = 0;
+  Entry entry{};
+};
+
+class Timeline {
+ public:
+  explicit Timeline(std::shared_ptr<ChunkMemory> memory = heap_memory());
+
+  // ---- appender -----------------------------------------------------------------
+
+  // Begins a run of raw audio at `offset`. Nothing is added when it only continues the last run
+  // (same format, `time` that of the next frame, to within half a frame).
+  // `bad_argument`: 0 bytes or rate, or an offset or time before the newest entry's.
+  [[nodiscard]] Status append_run(std::int64_t time, std::uint64_t offset,
+                                  std::uint32_t bytes_per_frame, std::uint32_t rate,
+                                  std::uint32_t flags = 0);
+  // What is known of one packet. `flags`: key_unit, discont, header.
+  struct Packet {
+    std::int64_t pts = kNoTime;
+    std::int64_t dts = kNoTime;
+    std::uint64_t duration = kNoDuration;
+    std::uint64_t offset = 0;
+    std::uint32_t size = 0;
+    std::uint32_t flags = 0;
+  };
+  // `bad_argument`: an offset before the newest entry's end, or a DTS before the newest one's.
+  // Nothing is added then.
+  [[nodiscard]] Status append_packet(const Packet& packet);
+  // Lets go of entries whose bytes all lie below `offset` (of a run: of a run whose next entry
+  // begins at or below it), some at a time.
+  void drop_before(std::uint64_t offset) noexcept;
+
+  // ---- any thread ---------------------------------------------------------------
+
+  // Numbers of the entries that are there: [begin, end).
+  Window window() const noexcept { return entries_.window(); }
+  // Bytes of memory that the entries take.
+  std::uint64_t allocated() const noexcept { return entries_.allocated() * sizeof(Entry); }
+
+  // Entry number `index`; nothing if it is not there (yet, or any more).
+  std::optional<Entry> at(std::uint64_t index) const noexcept;
+  // The newest entry.
+  std::optional<Indexed> last() const noexcept;
+  // The last entry that begins at or below `offset`: the run or packet that holds it, if any does.
+  std::optional<Indexed> at_offset(std::uint64_t offset) const noexcept;
+  // The first entry that begins at or above `offset`.
+  std::optional<Indexed> from_offset(std::uint64_t offset) const noexcept;
+  // The last entry whose `order` is at or below `time`; if none is, nothing.
+  std::optional<Indexed> at_time(std::int64_t time) const noexcept;
+
+  // Key units by presentation time, among entries numbered `oldest` and up. Entries of streams
+  // without reordering are all key units, and so is a run.
+  //   before    the last one with pts <= time, else the first there is
+  //   after     the first one with pts >= time; nothing if there is none yet
+  //   nearest   whichever of the two is closer, the earlier one of a tie
+  enum class Snap : std::uint8_t { before, after, nearest };
+  std::optional<Indexed> key_unit(std::int64_t time, Snap snap,
+                                  std::uint64_t oldest = 0) const noexcept;
+
+ private:
+  Rope<Entry> entries_;
+};
+
+}  // namespace catcher

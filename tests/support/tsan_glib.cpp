@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Shows GLib's locks and GStreamer's reference counts to the thread sanitizer. Those libraries are
+// not built with it, and their mutex is a futex of its own, so that without this it reports races
+// where there are none. A suppression of the libraries would hide ours as well: each streaming
+// thread has a frame of theirs at its bottom. Linked into tests of a build with b_sanitize=thread;
+// these names then stand before the libraries' own.
+#include <dlfcn.h>
+#include <gst/gst.h>
+#include <sanitizer/tsan_interface.h>
+
+namespace {
+
+// The library's own function behind one of ours. A static would be guarded by a lock.
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+// Each release of a reference is ordered before the last one, which frees.
+void give_up(void* object) {
+  __tsan_release(object);
+  __tsan_acquire(object);
+}
+
+}  // namespace
+
+#undef g_once_init_enter
+#undef g_once_init_leave
+#undef g_object_unref
+
+extern "C" {
+
+#define VISIBLE __attribute__((visibility("default")))
+
+VISIBLE void g_mutex_lock(GMutex* mutex) {
+  real<decltype(g_mutex_lock)>("g_mutex_lock")(mutex);
+  __tsan_acquire(mutex);
+}
+
+VISIBLE gboolean g_mutex_trylock(GMutex* mutex) {
+  const gboolean locked = real<decltype(g_mutex_trylock)>("g_mutex_trylock")(mutex);
+  if (locked) __tsan_acquire(mutex);
+  return locked;
+}
+
+VISIBLE void g_mutex_unlock(GMutex* mutex) {
+  __tsan_release(mutex);
+  real<decltype(g_mutex_unlock)>("g_mutex_unlock")(mutex);
+}
+
+VISIBLE void g_cond_wait(GCond* cond, GMutex* mutex) {
+  __tsan_release(mutex);
+  real<decltype(g_cond_wait)>("g_cond_wait")(cond, mutex);
+  __tsan_acquire(mutex);
+}
+
+VISIBLE gboolean g_cond_wait_until(GCond* cond, GMutex* mutex, gint64 end_time) {
+  __tsan_release(mutex);
+  const gboolean signalled =
+      real<decltype(g_cond_wait_until)>("g_cond_wait_until")(cond, mutex, end_time);
+  __tsan_acquire(mutex);
+  return signalled;
+}
+
+VISIBLE gboolean(g_once_init_enter)(volatile void* location) {
+  const gboolean first = real<gboolean(volatile void*)>("g_once_init_enter")(location);
+  __tsan_acquire(const_cast<void*>(location));
+  return first;
+}
+
+VISIBLE void(g_once_init_leave)(volatile void* location, gsize result) {
+  __tsan_release(const_cast<void*>(location));
+  real<void(volatile void*, gsize)>("g_once_init_leave")(location, result);
+}
+
+VISIBLE void g_object_unref(gpointer object) {
+  give_up(object);
+  real<void(gpointer)>("g_object_unref")(object);
+}
+
+VISIBLE void gst_object_unref(gpointer object) {
+  give_up(object);
+  real<void(gpointer)>("gst_object_unref")(object);
+}
+
+VISIBLE void gst_mini_object_unref(GstMiniObject* object) {
+  give_up(object);
+  real<void(GstMiniObject*)>("gst_mini_object_unref")(object);
+}
+
+}  // extern "C"
