@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 
 #include "rope.hpp"
@@ -44,8 +45,9 @@ struct Entry {
   };
 
   std::int64_t pts = kNoTime;  // of a run: of its first frame
-  // Never falls from entry to entry: the DTS if there is one, else the largest PTS so far.
-  // kNoTime only before the first time. Times are searched by this, since PTS may be reordered.
+  // Never falls from entry to entry: the DTS if there is one, else the PTS or the `order` before,
+  // whichever is later (without any DTS: the largest PTS so far). kNoTime, below all times, only
+  // before the first time. Times are searched by this, since PTS may be reordered.
   std::int64_t order = kNoTime;
   std::uint64_t duration = kNoDuration;  // ns; of a run: unused
   std::uint64_t offset = 0;
@@ -80,9 +82,13 @@ class Timeline {
 
   // ---- appender -----------------------------------------------------------------
 
+  // Both: nothing is changed unless the answer is `ok`; `out_of_memory` may be tried again.
+
   // Begins a run of raw audio at `offset`. Nothing is added when it only continues the last run
-  // (same format, `time` that of the next frame, to within half a frame).
-  // `bad_argument`: 0 bytes or rate, or an offset or time before the newest entry's.
+  // (same format, whole frames, `time` that of the next frame, to within half a frame, and no
+  // `discont` in `flags`, the one flag that counts here).
+  // `bad_argument`: 0 bytes or rate, no time, or an offset or time before the newest entry's (of
+  // a packet: before its last byte).
   [[nodiscard]] Status append_run(std::int64_t time, std::uint64_t offset,
                                   std::uint32_t bytes_per_frame, std::uint32_t rate,
                                   std::uint32_t flags = 0);
@@ -95,11 +101,11 @@ class Timeline {
     std::uint32_t size = 0;
     std::uint32_t flags = 0;
   };
-  // `bad_argument`: an offset before the newest entry's end, or a DTS before the newest one's.
-  // Nothing is added then.
+  // `bad_argument`: an offset before the newest entry's end (of a run: its beginning), or a DTS
+  // before the newest `order`. Without any time it inherits that.
   [[nodiscard]] Status append_packet(const Packet& packet);
-  // Lets go of entries whose bytes all lie below `offset` (of a run: of a run whose next entry
-  // begins at or below it), some at a time.
+  // Lets go of entries whose next one begins at or below `offset`, some at a time. What
+  // at_offset(offset) finds stays, and so does the newest entry.
   void drop_before(std::uint64_t offset) noexcept;
 
   // ---- any thread ---------------------------------------------------------------
@@ -108,6 +114,20 @@ class Timeline {
   Window window() const noexcept { return entries_.window(); }
   // Bytes of memory that the entries take.
   std::uint64_t allocated() const noexcept { return entries_.allocated() * sizeof(Entry); }
+
+  // For who looks at one entry after another: it keeps the chunk of the last one, so that the
+  // next look costs nothing shared. Used by one thread at a time, within the timeline's life.
+  class Probe {
+   public:
+    explicit Probe(const Timeline& timeline) noexcept : entries_(&timeline.entries_) {}
+    // Entry number `index`, until the next call; nullptr if it is not there (yet, or any more).
+    const Entry* at(std::uint64_t index) noexcept;
+
+   private:
+    const Rope<Entry>* entries_;
+    Pin<Entry> pin_;
+    std::uint64_t known_end_ = 0;  // entries from the pinned chunk's base up to here are there
+  };
 
   // Entry number `index`; nothing if it is not there (yet, or any more).
   std::optional<Entry> at(std::uint64_t index) const noexcept;
@@ -120,8 +140,9 @@ class Timeline {
   // The last entry whose `order` is at or below `time`; if none is, nothing.
   std::optional<Indexed> at_time(std::int64_t time) const noexcept;
 
-  // Key units by presentation time, among entries numbered `oldest` and up. Entries of streams
-  // without reordering are all key units, and so is a run.
+  // Key units by presentation time (`order` where there is no PTS), among entries numbered
+  // `oldest` and up. Entries of streams without reordering are all key units, and so is a run.
+  // Where the PTS of key units falls, "last" and "first" hold among their neighbours only.
   //   before    the last one with pts <= time, else the first there is
   //   after     the first one with pts >= time; nothing if there is none yet
   //   nearest   whichever of the two is closer, the earlier one of a tie
@@ -130,7 +151,11 @@ class Timeline {
                                   std::uint64_t oldest = 0) const noexcept;
 
  private:
+  bool continues(const Entry& run) const noexcept;
+  [[nodiscard]] Status append(Entry entry) noexcept;
+
   Rope<Entry> entries_;
+  Entry newest_{};  // the appender's own; all defaults as long as there is none
 };
 
 }  // namespace catcher
