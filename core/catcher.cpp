@@ -72,9 +72,13 @@ Status Catcher::resume() {
   return Status::ok;
 }
 
-void Catcher::attach(Cursor& cursor) {
+std::uint64_t Catcher::attach(Cursor& cursor) {
+  // Under the lock: a writer that waits for readers does not evict meanwhile.
   Lock lock(mutex_);
+  const std::uint64_t oldest = rope_.begin();
+  cursor.position.store(oldest, order::relaxed);  // relaxed: ordered by the lock
   cursors_.push_back(&cursor);
+  return oldest;
 }
 
 void Catcher::detach(Cursor& cursor) noexcept {
@@ -91,15 +95,7 @@ void Catcher::detach(Cursor& cursor) noexcept {
 std::uint64_t Catcher::evictable() const {
   std::uint64_t limit = Rope<std::byte>::kEvictAnything;
   for (const std::uint64_t hold : holds_) limit = std::min(limit, hold);
-  if (config_.when_full == WhenFull::evict) return limit;
-  bool anyone = false;
-  for (const Cursor* cursor : cursors_) {
-    // Relaxed, both: the event count orders them for a writer that is about to sleep.
-    if (!cursor->holds_back.load(order::relaxed)) continue;
-    anyone = true;
-    limit = std::min(limit, cursor->position.load(order::relaxed));
-  }
-  return anyone ? limit : 0;
+  return config_.when_full == WhenFull::evict ? limit : std::min(limit, slowest(cursors_));
 }
 
 Status Catcher::pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy, PinnedRange& range) {

@@ -31,6 +31,7 @@
 #include "config.hpp"
 #include "cursor.hpp"
 #include "event_count.hpp"
+#include "fill_lock.hpp"
 #include "lease.hpp"
 #include "mutex.hpp"
 #include "rope.hpp"
@@ -123,7 +124,9 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   Status fill(const Wait& wait);
   SourceResult ask_source(std::span<std::byte> space, const Wait& wait) noexcept;
 
-  void attach(Cursor& cursor);
+  // Enters a new reader, at the oldest byte: the offset it got. A writer that waits for readers
+  // waits for this one from then on.
+  std::uint64_t attach(Cursor& cursor);
   void detach(Cursor& cursor) noexcept;
   // A reader has moved far enough for a waiting writer to care.
   void moved() noexcept {
@@ -150,7 +153,7 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
 
   EventCount<> arrived_;  // bytes, the end, a failure, a free fill lock
   EventCount<> left_;     // readers and holds that moved on
-  alignas(kCacheLine) std::atomic<bool> filling_{false};
+  FillLock<> filling_;
   std::unique_ptr<Source> source_;  // the fill lock's holder alone
   std::atomic<std::uint64_t> source_reads_{0};
 

@@ -48,8 +48,7 @@ std::optional<ReadResult> Catcher::look(std::uint64_t offset) const {
 }
 
 bool Catcher::fill_lock_free() const noexcept {
-  // Relaxed: a sleeper's last look, ordered by its prepare(); taking the lock decides.
-  return pulls_ && !filling_.load(order::relaxed);
+  return pulls_ && filling_.is_free();
 }
 
 ReadResult Catcher::await(std::uint64_t offset, const Wait& wait, Also also) {
@@ -77,22 +76,17 @@ ReadResult Catcher::await(std::uint64_t offset, const Wait& wait, Also also) {
 
 Status Catcher::sleep_until_changed(std::uint64_t offset, const Wait& wait, const Also& also) {
   const WakeOnStop wake_on_stop(wait.stop, arrived_);
-  const auto ticket = arrived_.prepare();
-  if (look(offset) || also || fill_lock_free() || wait.stop.stop_requested()) {
-    arrived_.cancel();
-    return Status::ok;
-  }
-  return arrived_.wait(ticket, wait.deadline) ? Status::ok : Status::timed_out;
+  const auto changed = [&] {
+    return look(offset) || also || fill_lock_free() || wait.stop.stop_requested();
+  };
+  return arrived_.sleep_unless(changed, wait.deadline) ? Status::ok : Status::timed_out;
 }
 
 // Nothing if another reader is at it.
 std::optional<Status> Catcher::try_fill(const Wait& wait) {
-  // sync(fill) acquire: pairs with the release below; what the last filler did to the rope
-  // and the source comes before what this one does (tests/model/fill.cpp).
-  if (filling_.exchange(true, order::acquire)) return std::nullopt;
+  if (!filling_.try_take()) return std::nullopt;
   const Status status = rope_.state() == RopeState::open ? fill(wait) : Status::ok;
-  // sync(fill) release: pairs with the acquire above.
-  filling_.store(false, order::release);
+  filling_.give_back();
   arrived_.notify_all();
   return status;
 }
@@ -144,13 +138,12 @@ Status Catcher::until_room(const Wait& wait, Attempt attempt) {
     if (wait.stop.stop_requested()) return Status::cancelled;
     if (is_past(wait.deadline)) return Status::timed_out;
     const WakeOnStop wake_on_stop(wait.stop, left_);
-    const auto ticket = left_.prepare();
-    status = attempt();
-    if (status != Status::full || wait.stop.stop_requested()) {
-      left_.cancel();
-      return status == Status::full ? Status::cancelled : status;
-    }
-    left_.wait(ticket, wait.deadline);
+    const auto changed = [&] {
+      status = attempt();
+      return status != Status::full || wait.stop.stop_requested();
+    };
+    left_.sleep_unless(changed, wait.deadline);
+    if (status != Status::full) return status;
   }
 }
 

@@ -137,9 +137,9 @@ class ChunkPool {
   // The rope is gone: what is unpinned is freed now, the rest by its last reader.
   // Thread: appender, once, last call on the pool.
   void close() noexcept {
-    // sync(return) acq_rel: acquire as in collect(); release lets a late give_back() that
-    // finds the mark free its own memory.
-    adopt(returned_.exchange(closed(), order::acq_rel));
+    // sync(return) acquire: as in collect(). The mark itself orders nothing: whoever finds it
+    // frees what is its own.
+    adopt(returned_.exchange(closed(), order::acquire));
     shrink(0);
     drop();
   }

@@ -5,11 +5,11 @@
 // without spinning. Whoever makes the change pays one read-modify-write of a line that
 // nobody else touches while no one sleeps, and one system call for all sleepers.
 //
-//   sleeper                               changer
-//     Ticket t = events.prepare();          make the change visible (release)
-//     if (changed()) events.cancel();       events.notify_all();
-//     else events.wait(t, deadline);
+//   sleeper                                        changer
+//     events.sleep_unless(changed, deadline);        make the change
+//                                                    events.notify_all();
 //
+// The change itself may be a relaxed store: the event count orders it.
 // No wake-up is lost: the two increments of `sleepers_` are ordered by that cell. Either
 // the changer comes second and sees the sleeper, or the sleeper comes second and sees
 // the change (tests/model/wake_up.cpp).
@@ -29,23 +29,15 @@ namespace catcher {
 template <class Sync = StdSync, class Parking = FutexParking>
 class EventCount {
  public:
-  using Ticket = std::uint32_t;
-
-  // Every prepare() is followed by one cancel() or wait() on the same thread.
-  Ticket prepare() noexcept {
-    // sync(sleep) acq_rel: pairs with itself in notify_all(). Acquire: a sleeper that comes
-    // after the changer sees the change. Release: a changer that comes after sees the count.
-    sleepers_.fetch_add(1, order::acq_rel);
-    // sync(epoch) acquire: pairs with the release in notify_all(); a sleeper that takes the
-    // new epoch sees the change that caused it.
-    return epoch_.load(order::acquire);
-  }
-
-  void cancel() noexcept { leave(); }
-
-  // Sleeps until notify_all() is called after prepare(), or the deadline; may also return
-  // for no reason, so look again. False: the deadline has passed.
-  bool wait(Ticket ticket, Deadline deadline) noexcept {
+  // Sleeps until notify_all(), or the deadline, unless `changed()` already holds. False: the
+  // deadline has passed. May also return for no reason, so look again.
+  template <class Changed>
+  bool sleep_unless(const Changed& changed, Deadline deadline) {
+    const Ticket ticket = prepare();
+    if (changed()) {
+      leave();
+      return true;
+    }
     const bool in_time = parking_.park(epoch_, ticket, deadline);
     leave();
     return in_time;
@@ -61,6 +53,17 @@ class EventCount {
   }
 
  private:
+  using Ticket = std::uint32_t;
+
+  Ticket prepare() noexcept {
+    // sync(sleep) acq_rel: pairs with itself in notify_all(). Acquire: a sleeper that comes
+    // after the changer sees the change. Release: a changer that comes after sees the count.
+    sleepers_.fetch_add(1, order::acq_rel);
+    // sync(epoch) acquire: pairs with the release in notify_all(); a sleeper that takes the
+    // new epoch sees the change that caused it.
+    return epoch_.load(order::acquire);
+  }
+
   void leave() noexcept {
     // Relaxed: says only that there is one sleeper fewer; seen late it costs one system call.
     sleepers_.fetch_sub(1, order::relaxed);

@@ -7,8 +7,7 @@
 //
 // Thread: by one thread at a time; different readers by any. Cheap: about 200 bytes.
 // Invariants:
-//   I1  [offset_, known_end_) is published, in the pinned chunk, and starts at next_.
-//   I2  A call that fails leaves the position where it was.
+//   I1  A call that fails leaves the position where it was.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +18,7 @@
 
 #include "catcher.hpp"
 #include "lease.hpp"
+#include "place.hpp"
 
 namespace catcher {
 
@@ -51,8 +51,8 @@ class Reader {
   // Any 0-byte read with room in `out` says why in its status.
   ReadResult read(std::span<std::byte> out, const Wait& wait = {}) {
     const std::size_t size = out.size();
-    if (size < known_end_ - offset_) {  // within the chunk, short of what is known
-      std::memcpy(out.data(), next_, size);
+    if (size < place_.known()) {  // within the chunk, short of what is known
+      std::memcpy(out.data(), place_.next(), size);
       advance(size);
       return {size, Status::ok, {}, {}};
     }
@@ -86,7 +86,7 @@ class Reader {
   // Moves forward over bytes that exist, waiting for them as read_full() does.
   ReadResult skip(std::uint64_t count, const Wait& wait = {});
 
-  std::uint64_t offset() const noexcept { return offset_; }
+  std::uint64_t offset() const noexcept { return place_.offset(); }
   // Bytes that can be read now without waiting. Can only grow, or fall to 0 by eviction.
   std::uint64_t available() const noexcept;
 
@@ -97,28 +97,22 @@ class Reader {
 
  private:
   void advance(std::size_t size) noexcept {
-    next_ += size;
-    offset_ += size;
+    place_.advance(size);
     publish();
   }
   void publish() noexcept {
     // Relaxed: see Cursor::position.
-    cursor_->position.store(offset_, order::relaxed);
+    cursor_->position.store(place_.offset(), order::relaxed);
   }
   ReadResult read_on(std::span<std::byte> out, const Wait& wait);
   ReadResult wait_also(const Wait& wait, Catcher::Also also);
-  Status refresh() noexcept;
-  void enter(Pin<std::byte> pin, std::uint64_t end) noexcept;
-  void forget() noexcept;
+  Status refresh() noexcept { return place_.refresh(catcher_->rope_); }
   void tell_writer() noexcept;
   ReadResult why_nothing(Status status) const;
 
   std::shared_ptr<Catcher> catcher_;
   std::unique_ptr<Cursor> cursor_;
-  Pin<std::byte> pin_;
-  const std::byte* next_ = nullptr;
-  std::uint64_t offset_ = 0;
-  std::uint64_t known_end_ = 0;  // == offset_ when nothing is known
+  Place<std::byte> place_;
 };
 
 }  // namespace catcher
