@@ -19,20 +19,12 @@ Status why_late(const Wait& wait) noexcept {
   return wait.deadline == kNotAtAll ? Status::would_block : Status::timed_out;
 }
 
-// Lets a stop token end a sleep.
-class WakeOnStop {
- public:
-  WakeOnStop(const std::stop_token& token, EventCount<>& events) {
-    if (token.stop_possible()) callback_.emplace(token, Wake{events});
-  }
-
- private:
-  struct Wake {
-    EventCount<>& events;
-    void operator()() const noexcept { events.notify_all(); }
-  };
-  std::optional<std::stop_callback<Wake>> callback_;
+// Lets a stop token end a sleep. Costs nothing for a token that cannot stop.
+struct Wake {
+  EventCount<>& events;
+  void operator()() const noexcept { events.notify_all(); }
 };
+using WakeOnStop = std::stop_callback<Wake>;
 
 }  // namespace
 
@@ -75,7 +67,7 @@ ReadResult Catcher::await(std::uint64_t offset, const Wait& wait, Also also) {
 }
 
 Status Catcher::sleep_until_changed(std::uint64_t offset, const Wait& wait, const Also& also) {
-  const WakeOnStop wake_on_stop(wait.stop, arrived_);
+  const WakeOnStop wake_on_stop(wait.stop, Wake{arrived_});
   const auto changed = [&] {
     return look(offset) || also || fill_lock_free() || wait.stop.stop_requested();
   };
@@ -137,7 +129,7 @@ Status Catcher::until_room(const Wait& wait, Attempt attempt) {
     if (status != Status::full || wait.deadline == kNotAtAll) return status;
     if (wait.stop.stop_requested()) return Status::cancelled;
     if (is_past(wait.deadline)) return Status::timed_out;
-    const WakeOnStop wake_on_stop(wait.stop, left_);
+    const WakeOnStop wake_on_stop(wait.stop, Wake{left_});
     const auto changed = [&] {
       status = attempt();
       return status != Status::full || wait.stop.stop_requested();
