@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -81,6 +82,9 @@ class ChunkPool {
   // Memory kept for reuse beyond what the window owns, in chunks. Two cover a window that
   // slides (one comes back while one is being filled); the others absorb readers that leave late.
   static constexpr std::size_t kMaxFree = 4;
+  // No allocation holds more.
+  static constexpr std::size_t kMostElements =
+      std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
 
   static ChunkPool* create(std::shared_ptr<ChunkMemory> memory) noexcept {
     return new (std::nothrow) ChunkPool(std::move(memory));
@@ -92,7 +96,7 @@ class ChunkPool {
     collect();
     SlotType* slot = take_free(capacity);
     if (slot != nullptr) return slot;
-    shrink(0);
+    shrink();
     slot = take_empty();
     if (slot == nullptr) return nullptr;
     T* data = allocate(capacity);
@@ -134,13 +138,18 @@ class ChunkPool {
     drop();
   }
 
-  // The rope is gone: what is unpinned is freed now, the rest by its last reader.
-  // Thread: appender, once, last call on the pool.
-  void close() noexcept {
+  // No more memory will be wanted: what is unpinned is freed now, the rest by its last reader.
+  // Thread: appender.
+  void retire() noexcept {
     // sync(return) acquire: as in collect(). The mark itself orders nothing: whoever finds it
     // frees what is its own.
     adopt(returned_.exchange(closed(), order::acquire));
-    shrink(0);
+    shrink();
+  }
+
+  // The rope is gone. Thread: appender, once, last call on the pool.
+  void close() noexcept {
+    retire();
     drop();
   }
 
@@ -158,17 +167,20 @@ class ChunkPool {
     return sum;
   }
 
-  // Frees what is on the free list beyond `keep` chunks. Thread: appender.
-  void trim(std::size_t keep) noexcept {
-    collect();
-    shrink(keep);
+  // Frees what is on the free list beyond `keep` elements. Thread: appender.
+  void trim(std::uint64_t keep) noexcept {
+    std::uint64_t size = free_size();
+    while (size > keep) {
+      size -= std::size_t(free_.back()->capacity);
+      shrink(free_.size() - 1);
+    }
   }
 
  private:
   explicit ChunkPool(std::shared_ptr<ChunkMemory> memory) noexcept : memory_(std::move(memory)) {}
   ~ChunkPool() = default;  // every memory was freed by close() or by a later give_back()
 
-  void shrink(std::size_t keep) noexcept {
+  void shrink(std::size_t keep = 0) noexcept {
     while (free_.size() > keep) {
       SlotType* slot = free_.back();
       free_.pop_back();
@@ -235,6 +247,7 @@ class ChunkPool {
   }
 
   T* allocate(std::size_t capacity) noexcept {
+    if (capacity > kMostElements) return nullptr;
     void* memory = memory_->allocate(capacity * sizeof(T));
     // Trivial types are begun by their first write: nothing is zeroed here.
     return memory == nullptr ? nullptr : begin_lifetimes(static_cast<T*>(memory), capacity);

@@ -25,13 +25,9 @@ std::uint64_t Growth::next(std::uint64_t previous) const noexcept {
   return std::clamp(grown, std::min(first, max), max);
 }
 
-std::uint64_t RopeConfig::chunk_size(std::uint64_t previous,
-                                     std::uint64_t at_least) const noexcept {
-  std::uint64_t size = previous == 0 && length_hint != 0 ? length_hint : growth.next(previous);
-  if (max_size != 0) {
-    size = std::min(size, std::max<std::uint64_t>(1, max_size / kChunksPerWindow));
-  }
-  return std::max(size, at_least);
+std::uint64_t RopeConfig::bounded(std::uint64_t size) const noexcept {
+  if (max_size == 0) return size;
+  return std::min(size, std::max<std::uint64_t>(1, max_size / kChunksPerWindow));
 }
 
 RopeConfig Config::pulled_rope() const noexcept {

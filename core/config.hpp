@@ -46,13 +46,18 @@ enum class WhenFull : std::uint8_t {
 // Settings of a rope, in elements.
 struct RopeConfig {
   Growth growth{};
-  std::uint64_t length_hint = 0;  // size of the first chunk if not 0
+  std::uint64_t length_hint = 0;  // size of the first chunk if not 0; no step of growth
   std::uint64_t max_size = 0;     // bound on what the rope owns; 0 = unlimited
   // A chunk never exceeds this part of max_size, so that a window never loses more at a time.
   static constexpr std::uint64_t kChunksPerWindow = 64;
 
-  // Size of the next chunk, bound by the window; at least `at_least`.
-  std::uint64_t chunk_size(std::uint64_t previous, std::uint64_t at_least) const noexcept;
+  // Size of the chunk that growth puts after one of `previous` elements, bound by the window.
+  std::uint64_t chunk_size(std::uint64_t previous) const noexcept {
+    return bounded(growth.next(previous));
+  }
+  // Size of the first chunk if there is a hint, bound by the window.
+  std::uint64_t hinted_size() const noexcept { return bounded(length_hint); }
+  std::uint64_t bounded(std::uint64_t size) const noexcept;
 };
 
 // Settings of a catcher, in bytes.

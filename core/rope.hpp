@@ -99,7 +99,11 @@ class Rope {
   void finish(RopeState state) noexcept {
     assert(state != RopeState::open);
     if (open_base_ == end_own_) seal();
-    table_.pool().trim(0);
+    if (state == RopeState::finished) {
+      table_.pool().retire();
+    } else {
+      table_.pool().trim(0);
+    }
     // sync(finish) release: pairs with the acquire in state(). Whoever learns that it is
     // over sees the final end (tests/model/finish.cpp).
     state_.store(state, order::release);
@@ -154,19 +158,28 @@ class Rope {
   std::uint64_t evicted_chunks() const noexcept { return table_.evicted_count(); }
 
  private:
-  Status open_chunk(std::size_t at_least, std::uint64_t evictable) noexcept {
+  Status open_chunk(std::uint64_t at_least, std::uint64_t evictable) noexcept {
     if (config_.max_size != 0 && at_least > config_.max_size) return Status::bad_argument;
     seal();
-    const std::uint64_t nominal = config_.chunk_size(nominal_, 1);
-    const std::uint64_t capacity = std::max<std::uint64_t>(nominal, at_least);
+    if (end_own_ == 0 && config_.length_hint != 0) {
+      // A hint that cannot be had is only a hint.
+      const Status status = open_sized(std::max(config_.hinted_size(), at_least), evictable);
+      if (status != Status::out_of_memory) return status;
+    }
+    const std::uint64_t nominal = config_.chunk_size(nominal_);
+    const Status status = open_sized(std::max(nominal, at_least), evictable);
+    if (status == Status::ok) nominal_ = nominal;
+    return status;
+  }
+
+  Status open_sized(std::uint64_t capacity, std::uint64_t evictable) noexcept {
     if (!make_room(capacity, evictable)) return Status::full;
     auto* slot = table_.append(end_own_, static_cast<std::size_t>(capacity));
     if (slot == nullptr) return Status::out_of_memory;
-    nominal_ = nominal;
     open_data_ = slot->data;
     open_base_ = end_own_;
     open_limit_ = end_own_ + capacity;
-    trim_free(capacity);
+    trim_free();
     return Status::ok;
   }
 
@@ -180,10 +193,9 @@ class Rope {
   }
 
   // The free list shares the window's bound.
-  void trim_free(std::uint64_t capacity) noexcept {
+  void trim_free() noexcept {
     if (config_.max_size == 0) return;
-    const std::uint64_t spare = config_.max_size - std::min(config_.max_size, table_.live_size());
-    table_.pool().trim(static_cast<std::size_t>(spare / capacity));
+    table_.pool().trim(config_.max_size - std::min(config_.max_size, table_.live_size()));
   }
 
   // Shared: readers load these on every read at the end of what they know.
