@@ -37,6 +37,15 @@ class Place {
   // Keeps what is known readable beyond the next move. Requires: known() > 0
   PinType share() const noexcept { return pin_.share(); }
 
+  // Another one here, which can read whatever this one can.
+  Place clone() const noexcept {
+    Place copy(offset_);
+    copy.pin_ = pin_.share();
+    copy.next_ = next_;
+    copy.known_end_ = known_end_;
+    return copy;
+  }
+
   // Requires: count <= known()
   void advance(std::uint64_t count) noexcept {
     assert(count <= known());

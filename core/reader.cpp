@@ -36,7 +36,7 @@ Reader::~Reader() {
 Reader Reader::clone() const {
   Reader copy(catcher_);
   copy.set_holds_back(cursor_->holds_back.load(order::relaxed));  // relaxed: own setting
-  copy.place_.move_to(offset());
+  copy.place_ = place_.clone();
   copy.tell_writer();  // which may have begun to wait for the copy at the oldest byte
   return copy;
 }

@@ -44,14 +44,15 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // Another reader at the same place.
+  // Another reader at the same place, which can read whatever this one can.
   Reader clone() const;
 
   // Copies what is there, up to the size of `out`; waits only if that is nothing.
   // Any 0-byte read with room in `out` says why in its status.
   ReadResult read(std::span<std::byte> out, const Wait& wait = {}) {
     const std::size_t size = out.size();
-    if (size < place_.known()) {  // within the chunk, short of what is known
+    // Within the chunk, short of what is known. An empty span may have no memory to name.
+    if (size != 0 && size < place_.known()) {
       std::memcpy(out.data(), place_.next(), size);
       advance(size);
       return {size, Status::ok, {}, {}};
@@ -87,7 +88,8 @@ class Reader {
   ReadResult skip(std::uint64_t count, const Wait& wait = {});
 
   std::uint64_t offset() const noexcept { return place_.offset(); }
-  // Bytes that can be read now without waiting. Can only grow, or fall to 0 by eviction.
+  // Bytes that can be read now without waiting. Only grows, but for eviction: then it is
+  // what is left of the chunk that this reader holds.
   std::uint64_t available() const noexcept;
 
   // Whether a writer that waits when full waits for this reader. On by default.
