@@ -37,7 +37,7 @@ START_TEST(every_frame_of_a_run_finds_back_to_itself) {
   for (const std::uint32_t rate : kRates) {
     const Entry run = run_of(-3 * kSecond, 17, 6, rate);
     for (const std::uint64_t second : {0u, 1u, 59u, 86'400u, 1'000'000'007u}) {
-      for (std::uint64_t frame = second * rate; frame < second * rate + 3000; ++frame) {
+      for (std::uint64_t frame = second * rate; frame < second * rate + 500; ++frame) {
         const std::uint64_t offset = 17 + frame * 6;
         const std::int64_t time = run.time_at(offset);
 
