@@ -120,7 +120,7 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   std::optional<ReadResult> look(std::uint64_t offset) const;
   bool fill_lock_free() const noexcept;
   Status sleep_until_changed(std::uint64_t offset, const Wait& wait, const Also& also);
-  std::optional<Status> try_fill(const Wait& wait);
+  std::optional<Status> try_fill(std::uint64_t offset, const Wait& wait);
   Status fill(const Wait& wait);
   SourceResult ask_source(std::span<std::byte> space, const Wait& wait) noexcept;
 

@@ -49,7 +49,7 @@ ReadResult Catcher::await(std::uint64_t offset, const Wait& wait, Also also) {
     if (also) return {0, Status::would_block, {}, {}};
     if (wait.stop.stop_requested()) return {0, Status::cancelled, {}, {}};
     if (pulls_) {
-      const std::optional<Status> filled = try_fill(wait);
+      const std::optional<Status> filled = try_fill(offset, wait);
       if (filled == Status::ok) continue;
       if (filled.has_value()) {
         // The source was interrupted; what came meanwhile still goes first.
@@ -75,9 +75,11 @@ Status Catcher::sleep_until_changed(std::uint64_t offset, const Wait& wait, cons
 }
 
 // Nothing if another reader is at it.
-std::optional<Status> Catcher::try_fill(const Wait& wait) {
+std::optional<Status> Catcher::try_fill(std::uint64_t offset, const Wait& wait) {
   if (!filling_.try_take()) return std::nullopt;
-  const Status status = rope_.state() == RopeState::open ? fill(wait) : Status::ok;
+  // Another reader may have brought the byte, or the end, after this one has looked. To ask for
+  // more then would be to wait for nothing.
+  const Status status = look(offset) ? Status::ok : fill(wait);
   filling_.give_back();
   arrived_.notify_all();
   return status;
@@ -85,7 +87,11 @@ std::optional<Status> Catcher::try_fill(const Wait& wait) {
 
 Status Catcher::fill(const Wait& wait) {
   const Reservation reserved = reserve(1, wait);
-  if (reserved.status != Status::ok) return reserved.status;
+  if (reserved.status != Status::ok) {
+    // A reader that does not wait for the slowest one finds nothing there yet, that is all.
+    const bool passes = config_.when_full == WhenFull::block && reserved.status == Status::full;
+    return passes ? Status::would_block : reserved.status;
+  }
   const std::span<std::byte> space = reserved.space;
   const SourceResult got = ask_source(space, wait);
   if (got.bytes != 0) rope_.commit(got.bytes);
@@ -143,10 +149,11 @@ Catcher::Reservation Catcher::reserve(std::size_t at_least, const Wait& wait) {
   Reservation reservation;
   // A window that drops the oldest does not wait, except for a hold that blocks it.
   const bool waits = config_.when_full == WhenFull::block;
-  until_room(waits ? wait : Wait::none(), [&] {
+  const Status status = until_room(waits ? wait : Wait::none(), [&] {
     reservation = try_reserve(at_least);
     return reservation.status;
   });
+  reservation.status = status;
   return reservation;
 }
 

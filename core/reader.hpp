@@ -71,7 +71,8 @@ class Reader {
   // Waits until something can be read here (ok), or says why not.
   ReadResult wait(const Wait& wait = {}) { return wait_also(wait, {}); }
   // The same, and also ends (would_block) when `is_due()` holds. Whoever makes that true calls
-  // Catcher::wake() afterwards. `is_due` is called often and must not block.
+  // Catcher::wake() afterwards. `is_due` is called often and must neither block nor
+  // throw. It is not looked at while this very reader asks a source: a stop token ends that.
   template <class Predicate>
   ReadResult wait_or(const Wait& wait, const Predicate& is_due) {
     return wait_also(wait, {[](const void* context) {
