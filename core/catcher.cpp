@@ -65,7 +65,7 @@ Stats Catcher::stats() const {
 Status Catcher::resume() {
   {
     Lock lock(mutex_);
-    if (!has_failed()) return Status::bad_argument;
+    if (!has_failed() || writer_gone_) return Status::bad_argument;
     rope_.resume();
   }
   wake();

@@ -90,7 +90,7 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   const Config& config() const noexcept { return config_; }
 
   // After a failure: readers ask the source again, or the Writer may go on. What was caught
-  // stays. `bad_argument` if it has not failed.
+  // stays. `bad_argument` if it has not failed, or if its Writer is gone.
   [[nodiscard]] Status resume();
 
   // Keeps [begin, end) readable for the life of the returned range. `evicted` if part of
@@ -145,6 +145,8 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   void commit(std::size_t bytes) noexcept;
   void finish() noexcept;
   void fail(std::error_code error) noexcept;
+  void abandon() noexcept;
+  void set_failed(std::error_code error) noexcept CATCHER_REQUIRES(mutex_);
   void release_hold(std::uint64_t begin) noexcept;
 
   const Config config_;
@@ -161,6 +163,7 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   std::vector<Cursor*> cursors_ CATCHER_GUARDED_BY(mutex_);
   std::vector<std::uint64_t> holds_ CATCHER_GUARDED_BY(mutex_);
   std::error_code error_ CATCHER_GUARDED_BY(mutex_);
+  bool writer_gone_ CATCHER_GUARDED_BY(mutex_) = false;
 };
 
 // The pushing end. Move-only; one thread at a time.
@@ -197,7 +200,7 @@ class Writer {
   // Readers get `error` after every byte. Later calls do nothing until Catcher::resume().
   void fail(std::error_code error) noexcept;
 
-  // Offset of the next byte.
+  // Offset of the next byte. Requires, as the next: not an empty writer.
   std::uint64_t offset() const noexcept { return catcher_->rope_.end(); }
   // Where the chunk in hand begins.
   std::uint64_t chunk_begin() const noexcept { return catcher_->rope_.open_base(); }

@@ -162,7 +162,8 @@ Status Catcher::evict_before(std::uint64_t offset, const Wait& wait) {
   return until_room(waits ? wait : Wait::none(), [&] {
     Lock lock(mutex_);
     rope_.drop_before(std::min(offset, evictable()));
-    const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > offset;
+    // What the chunk in hand still has room for is not there yet, and is not waited for.
+    const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > std::min(offset, rope_.end());
     return done ? Status::ok : Status::full;
   });
 }

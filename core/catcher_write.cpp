@@ -30,10 +30,23 @@ void Catcher::finish() noexcept {
 void Catcher::fail(std::error_code error) noexcept {
   {
     Lock lock(mutex_);
-    error_ = error;
-    rope_.finish(RopeState::failed);
+    set_failed(error);
   }
   arrived_.notify_all();
+}
+
+void Catcher::abandon() noexcept {
+  {
+    Lock lock(mutex_);
+    writer_gone_ = true;
+    if (rope_.state() == RopeState::open) set_failed(Fault::writer_gone);
+  }
+  arrived_.notify_all();
+}
+
+void Catcher::set_failed(std::error_code error) noexcept {
+  error_ = error;
+  rope_.finish(RopeState::failed);
 }
 
 Writer& Writer::operator=(Writer&& other) noexcept {
@@ -45,7 +58,7 @@ Writer& Writer::operator=(Writer&& other) noexcept {
 }
 
 Writer::~Writer() {
-  fail(Fault::writer_gone);
+  if (catcher_ != nullptr) catcher_->abandon();
 }
 
 bool Writer::may_write() const noexcept {
