@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace catcher {
@@ -98,16 +99,28 @@ std::uint64_t Catcher::evictable() const {
   return config_.when_full == WhenFull::evict ? limit : std::min(limit, slowest(cursors_));
 }
 
-Status Catcher::pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy, PinnedRange& range) {
+Status Catcher::pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy,
+                    PinnedRange& range) noexcept {
   if (begin >= end || end > rope_.end()) return Status::bad_argument;
   PinnedRange made;
   made.range_ = {begin, end};
+  try {
+    const Status status = pin_pieces(made, policy);
+    if (status == Status::ok) range = std::move(made);
+    return status;
+  } catch (const std::bad_alloc&) {
+    return Status::out_of_memory;
+  }
+}
+
+Status Catcher::pin_pieces(PinnedRange& range, PinPolicy policy) {
+  const auto [begin, end] = range.range_;
   if (policy == PinPolicy::hold) {
     // Registered first: nothing that is pinned below can leave the window afterwards.
     Lock lock(mutex_);
     if (begin < rope_.begin()) return Status::evicted;
     holds_.push_back(begin);
-    made.holder_ = shared_from_this();
+    range.holder_ = shared_from_this();
   }
   for (std::uint64_t offset = begin; offset < end;) {
     Pin<std::byte> chunk = rope_.pin(offset);
@@ -115,10 +128,9 @@ Status Catcher::pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy, Pi
     const std::uint64_t stop = std::min(chunk.limit(), end);
     const std::span<const std::byte> bytes(chunk.data() + (offset - chunk.base()),
                                            static_cast<std::size_t>(stop - offset));
-    made.pieces_.emplace_back(std::move(chunk), bytes, offset);
+    range.pieces_.emplace_back(std::move(chunk), bytes, offset);
     offset = stop;
   }
-  range = std::move(made);
   return Status::ok;
 }
 

@@ -94,9 +94,10 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   [[nodiscard]] Status resume();
 
   // Keeps [begin, end) readable for the life of the returned range. `evicted` if part of
-  // it has gone, `bad_argument` if it is empty or not all there yet.
+  // it has gone, `bad_argument` if it is empty or not all there yet, `out_of_memory`: then
+  // `range` is as it was.
   [[nodiscard]] Status pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy,
-                           PinnedRange& range);
+                           PinnedRange& range) noexcept;
 
   // Makes everyone who waits in this catcher look again at what they wait for.
   void wake() noexcept { arrived_.notify_all(); }
@@ -112,6 +113,8 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
     const void* context;
     explicit operator bool() const noexcept { return is_due != nullptr && is_due(context); }
   };
+
+  Status pin_pieces(PinnedRange& range, PinPolicy policy);
 
   // ---- readers (catcher_wait.cpp) -----------------------------------------------
   // Waits until a byte beyond `offset` is there: ok. Pulls if this catcher has a source.

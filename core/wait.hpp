@@ -21,7 +21,10 @@ struct Wait {
   std::stop_token stop{};        // triggers `cancelled`; also reaches a source's blocking read
 
   static Wait until(Deadline deadline) { return Wait{deadline, {}}; }
-  static Wait at_most(Clock::duration duration) { return Wait{Clock::now() + duration, {}}; }
+  static Wait at_most(Clock::duration duration) {
+    const Deadline now = Clock::now();
+    return Wait{duration < kForever - now ? now + duration : kForever, {}};
+  }
   static Wait none() { return Wait{kNotAtAll, {}}; }
 };
 
