@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+#include "catcherpad.hpp"
+
+#include "support/debug.hpp"
+
+struct _GstCatcherPad {
+  GstPad parent;
+  catcher::plugin::Player* player;  // made by new_catcher_pad()
+};
+
+G_DEFINE_FINAL_TYPE(GstCatcherPad, gst_catcher_pad, GST_TYPE_PAD)
+
+namespace catcher::plugin {
+namespace {
+
+gboolean activate_mode(GstPad* pad, GstObject*, GstPadMode mode, gboolean active) noexcept {
+  return mode == GST_PAD_MODE_PUSH && player_of(pad).activate(active);
+}
+
+gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept {
+  Player& player = player_of(pad);
+  gboolean done = TRUE;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_SEEK: done = player.seek(event); break;
+    case GST_EVENT_RECONFIGURE: player.start(); break;
+    case GST_EVENT_QOS: break;  // a branch's lateness says nothing to the others
+    default: return gst_pad_event_default(pad, parent, event);
+  }
+  gst_event_unref(event);
+  return done;
+}
+
+// What only the recording can answer is not asked of upstream.
+gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
+  if (player_of(pad).query(query)) return TRUE;
+  switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_POSITION:
+    case GST_QUERY_DURATION:
+    case GST_QUERY_SEGMENT:
+    case GST_QUERY_FORMATS:
+    case GST_QUERY_ALLOCATION: return FALSE;
+    default: return gst_pad_query_default(pad, parent, query);
+  }
+}
+
+}  // namespace
+
+Player& player_of(GstPad* pad) {
+  return *GST_CATCHER_PAD(pad)->player;
+}
+
+GstPad* new_catcher_pad(GstPadTemplate* pad_template, const char* name, PlayerHost& host) {
+  auto* pad = GST_PAD_CAST(g_object_new(GST_TYPE_CATCHER_PAD, "name", name, "direction",
+                                        GST_PAD_SRC, "template", pad_template, nullptr));
+  GST_CATCHER_PAD(pad)->player = new Player(pad, host);
+  gst_pad_set_activatemode_function(pad, activate_mode);
+  gst_pad_set_event_function(pad, handle_event);
+  gst_pad_set_query_function(pad, handle_query);
+  GST_PAD_SET_PROXY_CAPS(pad);
+  return pad;
+}
+
+}  // namespace catcher::plugin
+
+static void gst_catcher_pad_set_property(GObject* object, guint id, const GValue* value,
+                                         GParamSpec* spec) noexcept {
+  using namespace catcher::plugin;
+  const bool known = player_of(GST_PAD_CAST(object)).with_settings([&](PlaySettings& settings) {
+    return set_play_property(settings, id, value);
+  });
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+}
+
+static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* value,
+                                         GParamSpec* spec) noexcept {
+  using namespace catcher::plugin;
+  if (!get_player_property(player_of(GST_PAD_CAST(object)), id, value)) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void gst_catcher_pad_finalize(GObject* object) noexcept {
+  delete GST_CATCHER_PAD(object)->player;
+  G_OBJECT_CLASS(gst_catcher_pad_parent_class)->finalize(object);
+}
+
+static void gst_catcher_pad_class_init(GstCatcherPadClass* klass) {
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = gst_catcher_pad_set_property;
+  object_class->get_property = gst_catcher_pad_get_property;
+  object_class->finalize = gst_catcher_pad_finalize;
+  catcher::plugin::install_play_properties(object_class);
+  // A link by whatever means is the moment to begin; not every one sends RECONFIGURE.
+  GST_PAD_CLASS(klass)->linked = [](GstPad* pad, GstPad*) noexcept {
+    catcher::plugin::player_of(pad).start();
+  };
+}
+
+static void gst_catcher_pad_init(GstCatcherPad*) {}

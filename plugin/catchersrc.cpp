@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+/**
+ * SECTION:element-catchersrc
+ * @title: catchersrc
+ * @short_description: plays a channel in any pipeline of the process
+ *
+ * Plays what a catchersink or a catchertee records under the same channel, from where start-from
+ * says, while it is still recorded and afterwards. It seeks on its own, like a branch of a
+ * catchertee. The writer may come later: wait-timeout says how long it is waited for.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 audiotestsrc num-buffers=500 ! catchersink channel=tone \
+ *     catchersrc channel=tone ! wavenc ! filesink location=tone.wav
+ * ]| Records a tone under a name, and plays it from there into a file.
+ */
+#include "catchersrc.hpp"
+
+#include <string>
+
+#include "channels.hpp"
+#include "player.hpp"
+#include "support/kin.hpp"
+#include "support/seek_bases.hpp"
+#include "support/segment_math.hpp"
+
+GST_DEBUG_CATEGORY_STATIC(catchersrc_debug);
+#define GST_CAT_DEFAULT catchersrc_debug
+
+namespace {
+
+using namespace catcher::plugin;
+
+GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+enum Property : guint { kChannel = 1, kWaitTimeout, kCacheBytes };
+
+struct SrcSettings {
+  std::string channel;
+  guint64 wait_timeout = GST_CLOCK_TIME_NONE;
+};
+
+// Locks: mutex_ guards the settings and is held over nothing else.
+class SrcState final : public PlayerHost {
+ public:
+  explicit SrcState(GstElement* element);
+
+  // ---- PlayerHost
+  GstElement* element() const noexcept override { return element_; }
+  std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) override;
+  void wake() noexcept override { channels::wake(); }
+  bool owns_time() const override { return !has_kin(element_); }
+  GstClockTime base_of_seek(guint32 seqnum) override {
+    return bases_.of(seqnum, running_time_now(element_));
+  }
+  bool ask_upstream(GstQuery*) override { return false; }
+  void on_end(const Recording& recording) override;
+
+  bool has_channel();
+  Player& player() { return player_; }
+  template <class Change>
+  auto with_settings(Change change) {
+    catcher::Lock lock(mutex_);
+    return change(settings_);
+  }
+
+ private:
+  GstElement* const element_;
+  SeekBases bases_;
+  Player player_;
+
+  catcher::Mutex mutex_;
+  SrcSettings settings_ CATCHER_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+struct _GstCatcherSrc {
+  GstElement parent;
+  SrcState* state;
+};
+
+G_DEFINE_FINAL_TYPE_WITH_CODE(GstCatcherSrc, gst_catcher_src, GST_TYPE_ELEMENT,
+                              GST_DEBUG_CATEGORY_INIT(catchersrc_debug, "catchersrc", 0,
+                                                      "catchersrc element"))
+
+GST_ELEMENT_REGISTER_DEFINE(catchersrc, "catchersrc", GST_RANK_NONE, GST_TYPE_CATCHER_SRC)
+
+namespace {
+
+SrcState& state_of(gpointer src) {
+  return *GST_CATCHER_SRC(src)->state;
+}
+
+gboolean activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) noexcept {
+  return mode == GST_PAD_MODE_PUSH && state_of(parent).player().activate(active);
+}
+
+gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
+  Player& player = state_of(parent).player();
+  gboolean done = FALSE;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_SEEK: done = player.seek(event); break;
+    case GST_EVENT_RECONFIGURE:
+      player.start();
+      done = TRUE;
+      break;
+    default: break;  // there is nobody upstream
+  }
+  gst_event_unref(event);
+  return done;
+}
+
+gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
+  if (state_of(parent).player().query(query)) return TRUE;
+  switch (GST_QUERY_TYPE(query)) {
+    // What is caught is there already, and what is not yet comes when it comes.
+    case GST_QUERY_LATENCY:
+      gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
+      return TRUE;
+    case GST_QUERY_CAPS: return gst_pad_query_default(pad, parent, query);
+    default: return FALSE;
+  }
+}
+
+GstPad* make_pad(GstElement* element) {
+  GstPad* pad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_activatemode_function(pad, activate_mode);
+  gst_pad_set_event_function(pad, src_event);
+  gst_pad_set_query_function(pad, src_query);
+  gst_element_add_pad(element, pad);
+  return pad;
+}
+
+SrcState::SrcState(GstElement* element) : element_(element), player_(make_pad(element), *this) {
+  mark_as_kin(element);
+}
+
+bool SrcState::has_channel() {
+  if (with_settings([](SrcSettings& now) { return !now.channel.empty(); })) return true;
+  GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("No channel is set."),
+                    ("Set the channel property to that of a catchersink or a catchertee."));
+  return false;
+}
+
+std::shared_ptr<Recording> SrcState::await_recording(const std::atomic<bool>& interrupted) {
+  const SrcSettings settings = with_settings([](SrcSettings& now) { return now; });
+  GST_DEBUG_OBJECT(element_, "looking for channel %s", settings.channel.c_str());
+  auto recording = channels::await(settings.channel, settings.wait_timeout, interrupted);
+  if (recording == nullptr && !interrupted.load(catcher::order::relaxed)) {  // relaxed: a hint
+    GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND,
+                      ("Nobody writes to channel \"%s\".", settings.channel.c_str()),
+                      ("Waited %" G_GUINT64_FORMAT
+                       " ns. Start a catchersink or catchertee with this channel in the same "
+                       "process, or raise wait-timeout.",
+                       settings.wait_timeout));
+  }
+  return recording;
+}
+
+void SrcState::on_end(const Recording& recording) {
+  gst_element_post_message(element_, gst_message_new_duration_changed(GST_OBJECT_CAST(element_)));
+  if (!recording.has_failed()) return;
+  GST_ELEMENT_ERROR(element_, RESOURCE, READ, ("The recording broke off."),
+                    ("Its writer failed after %" G_GUINT64_FORMAT
+                     " bytes, all of which were played; the writer's own error says why.",
+                     recording.edge()));
+}
+
+}  // namespace
+
+static void gst_catcher_src_set_property(GObject* object, guint id, const GValue* value,
+                                         GParamSpec* spec) noexcept {
+  SrcState& state = state_of(object);
+  switch (id) {
+    case kChannel: {
+      const char* name = g_value_get_string(value);
+      state.with_settings([&](SrcSettings& now) { now.channel = name == nullptr ? "" : name; });
+      return;
+    }
+    case kWaitTimeout:
+      state.with_settings([&](SrcSettings& now) { now.wait_timeout = g_value_get_uint64(value); });
+      return;
+    case kCacheBytes: channels::set_budget(g_value_get_uint64(value)); return;
+    default: break;
+  }
+  const bool known = state.player().with_settings(
+      [&](PlaySettings& settings) { return set_play_property(settings, id, value); });
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+}
+
+static void gst_catcher_src_get_property(GObject* object, guint id, GValue* value,
+                                         GParamSpec* spec) noexcept {
+  SrcState& state = state_of(object);
+  const SrcSettings settings = state.with_settings([](SrcSettings& now) { return now; });
+  switch (id) {
+    case kChannel:
+      g_value_set_string(value, settings.channel.empty() ? nullptr : settings.channel.c_str());
+      return;
+    case kWaitTimeout: g_value_set_uint64(value, settings.wait_timeout); return;
+    case kCacheBytes: g_value_set_uint64(value, channels::budget()); return;
+    default: break;
+  }
+  if (!get_player_property(state.player(), id, value)) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static GstStateChangeReturn gst_catcher_src_change_state(GstElement* element,
+                                                         GstStateChange change) noexcept {
+  if (change == GST_STATE_CHANGE_READY_TO_PAUSED && !state_of(element).has_channel()) {
+    return GST_STATE_CHANGE_FAILURE;
+  }
+  return GST_ELEMENT_CLASS(gst_catcher_src_parent_class)->change_state(element, change);
+}
+
+static void gst_catcher_src_finalize(GObject* object) noexcept {
+  delete GST_CATCHER_SRC(object)->state;
+  G_OBJECT_CLASS(gst_catcher_src_parent_class)->finalize(object);
+}
+
+static void gst_catcher_src_class_init(GstCatcherSrcClass* klass) {
+  auto* object_class = G_OBJECT_CLASS(klass);
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  object_class->set_property = gst_catcher_src_set_property;
+  object_class->get_property = gst_catcher_src_get_property;
+  object_class->finalize = gst_catcher_src_finalize;
+  const auto when_ready = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  g_object_class_install_property(
+      object_class, kChannel,
+      g_param_spec_string("channel", "Channel",
+                          "Name under which a catchersink or catchertee of this process records",
+                          nullptr, when_ready));
+  g_object_class_install_property(
+      object_class, kWaitTimeout,
+      g_param_spec_uint64("wait-timeout", "Wait timeout",
+                          "How long to wait for a channel that nobody writes to, in ns (0 = not at "
+                          "all, -1 = for ever)",
+                          0, G_MAXUINT64, SrcSettings{}.wait_timeout, when_ready));
+  g_object_class_install_property(
+      object_class, kCacheBytes,
+      g_param_spec_uint64("cache-bytes", "Cache bytes",
+                          "Bytes of finished recordings that the process keeps under their names; "
+                          "the one used least recently goes first. One value for all elements",
+                          0, G_MAXUINT64, 1ull << 30,
+                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING)));
+  install_play_properties(object_class);
+  element_class->change_state = gst_catcher_src_change_state;
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(element_class, "Channel player", "Source/Generic",
+                                        "Plays a channel, and seeks in it, in any pipeline of the "
+                                        "process",
+                                        "The catcher authors");
+}
+
+static void gst_catcher_src_init(GstCatcherSrc* src) {
+  GST_OBJECT_FLAG_SET(src, GST_ELEMENT_FLAG_SOURCE);
+  src->state = new SrcState(GST_ELEMENT_CAST(src));
+}

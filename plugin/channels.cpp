@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+#include "channels.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "core/event_count.hpp"
+#include "core/mutex.hpp"
+
+namespace catcher::plugin::channels {
+namespace {
+
+struct Channel {
+  bool has_writer = false;
+  std::shared_ptr<Recording> recording;
+  std::uint64_t last_used = 0;
+};
+
+struct Registry {
+  Mutex mutex;
+  std::map<std::string, Channel> channels CATCHER_GUARDED_BY(mutex);
+  std::uint64_t budget CATCHER_GUARDED_BY(mutex) = 1ull << 30;
+  std::uint64_t uses CATCHER_GUARDED_BY(mutex) = 0;
+  EventCount<> published;
+};
+
+// Never destroyed: elements may go as late as the process does.
+Registry& registry() {
+  static Registry* const registry = new Registry;
+  return *registry;
+}
+
+using Dropped = std::vector<std::shared_ptr<Recording>>;
+
+// What has to go is handed out, so that it is freed without the lock.
+Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
+  Dropped dropped;
+  std::uint64_t kept = 0;
+  std::vector<std::pair<std::uint64_t, std::string>> idle;  // by last use
+  for (const auto& [name, channel] : all.channels) {
+    if (channel.has_writer || channel.recording == nullptr) continue;
+    kept += channel.recording->bytes()->stats().bytes_allocated;
+    // Nobody but the registry has it, and nobody can get it meanwhile.
+    if (channel.recording.use_count() == 1) idle.emplace_back(channel.last_used, name);
+  }
+  std::sort(idle.begin(), idle.end());
+  for (const auto& [used, name] : idle) {
+    if (kept <= all.budget) break;
+    const auto found = all.channels.find(name);
+    kept -= found->second.recording->bytes()->stats().bytes_allocated;
+    dropped.push_back(std::move(found->second.recording));
+    all.channels.erase(found);
+  }
+  return dropped;
+}
+
+std::shared_ptr<Recording> find(const std::string& name) {
+  Registry& all = registry();
+  Lock lock(all.mutex);
+  const auto found = all.channels.find(name);
+  if (found == all.channels.end()) return nullptr;
+  found->second.last_used = ++all.uses;
+  return found->second.recording;
+}
+
+}  // namespace
+
+Claim& Claim::operator=(Claim&& other) noexcept {
+  if (this != &other) {
+    give_up();
+    name_ = std::exchange(other.name_, {});
+  }
+  return *this;
+}
+
+Claim claim(const std::string& name) {
+  Registry& all = registry();
+  Lock lock(all.mutex);
+  if (name.empty()) return {};
+  Channel& channel = all.channels[name];
+  if (channel.has_writer) return {};
+  channel.has_writer = true;
+  return Claim(name);
+}
+
+void Claim::publish(std::shared_ptr<Recording> recording) {
+  if (name_.empty()) return;
+  Registry& all = registry();
+  {
+    Lock lock(all.mutex);
+    Channel& channel = all.channels[name_];
+    std::swap(channel.recording, recording);
+    channel.last_used = ++all.uses;
+  }
+  all.published.notify_all();
+}
+
+void Claim::give_up() noexcept {
+  if (name_.empty()) return;
+  Registry& all = registry();
+  Dropped dropped;
+  Lock lock(all.mutex);
+  const auto found = all.channels.find(name_);
+  found->second.has_writer = false;
+  if (found->second.recording == nullptr) all.channels.erase(found);
+  dropped = keep_budget(all);
+  lock.unlock();
+  name_.clear();
+  dropped.clear();
+}
+
+std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,
+                                 const std::atomic<bool>& interrupted) {
+  const bool for_ever = !GST_CLOCK_TIME_IS_VALID(timeout) || timeout > G_MAXINT64 / 2;
+  const Deadline deadline = for_ever ? kForever : Clock::now() + std::chrono::nanoseconds(timeout);
+  // Relaxed: wake() follows the change, which orders it.
+  const auto stop = [&] { return interrupted.load(order::relaxed); };
+  while (!stop()) {
+    std::shared_ptr<Recording> found = find(name);
+    if (found != nullptr || timeout == 0) return found;
+    const bool in_time = registry().published.sleep_unless(
+        [&] { return stop() || find(name) != nullptr; }, deadline);
+    if (!in_time) return find(name);
+  }
+  return nullptr;
+}
+
+void wake() noexcept {
+  registry().published.notify_all();
+}
+
+void set_budget(std::uint64_t bytes) {
+  Registry& all = registry();
+  Dropped dropped;
+  Lock lock(all.mutex);
+  all.budget = bytes;
+  dropped = keep_budget(all);
+  lock.unlock();
+}
+
+std::uint64_t budget() {
+  Registry& all = registry();
+  Lock lock(all.mutex);
+  return all.budget;
+}
+
+}  // namespace catcher::plugin::channels

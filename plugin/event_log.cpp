@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+#include "event_log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace catcher::plugin {
+namespace {
+
+bool is_sticky(const EventPtr& event) {
+  return GST_EVENT_IS_STICKY(event.get());
+}
+
+auto before(std::uint64_t offset) {
+  return [offset](const LoggedEvent& logged) { return logged.offset <= offset; };
+}
+
+}  // namespace
+
+bool replaces(GstEvent* later, GstEvent* earlier) {
+  if (GST_EVENT_TYPE(later) != GST_EVENT_TYPE(earlier)) return false;
+  if ((gst_event_type_get_flags(GST_EVENT_TYPE(later)) & GST_EVENT_TYPE_STICKY_MULTI) == 0)
+    return true;
+  const GstStructure* one = gst_event_get_structure(later);
+  const GstStructure* other = gst_event_get_structure(earlier);
+  return one != nullptr && other != nullptr &&
+         gst_structure_get_name_id(one) == gst_structure_get_name_id(other);
+}
+
+void EventLog::append(std::uint64_t offset, EventPtr event) {
+  Lock lock(mutex_);
+  const std::uint64_t serial = next_serial_.load(std::memory_order_relaxed);  // relaxed: own value
+  events_.push_back({offset, serial, std::move(event)});
+  // Release: pairs with the acquire in next_serial().
+  next_serial_.store(serial + 1, std::memory_order_release);
+}
+
+void EventLog::drop_before(std::uint64_t offset) {
+  Lock lock(mutex_);
+  if (events_.empty() || events_.front().offset >= offset) return;
+  const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
+  std::vector<GstEvent*> newer;
+  // From the border back: a sticky that a later one has replaced goes, and so does all that
+  // happened once, before the window.
+  std::vector<bool> keep(static_cast<std::size_t>(border - events_.begin()));
+  for (std::size_t i = keep.size(); i-- > 0;) {
+    GstEvent* event = events_[i].event.get();
+    keep[i] = events_[i].offset == offset ||
+              (is_sticky(events_[i].event) &&
+               std::none_of(newer.begin(), newer.end(),
+                            [&](GstEvent* later) { return replaces(later, event); }));
+    newer.push_back(event);
+  }
+  std::size_t number = 0;
+  const auto gone =
+      std::remove_if(events_.begin(), border, [&](const LoggedEvent&) { return !keep[number++]; });
+  events_.erase(gone, border);
+}
+
+EventLog::Held EventLog::held_at(std::uint64_t offset) const {
+  Lock lock(mutex_);
+  const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
+  Held held;
+  held.next = border == events_.end() ? next_serial_.load(std::memory_order_relaxed)  // under lock
+                                      : border->serial;
+  for (auto logged = events_.begin(); logged != border; ++logged) {
+    if (!is_sticky(logged->event)) continue;
+    GstEvent* event = logged->event.get();
+    std::erase_if(held.stickies, [&](const EventPtr& old) { return replaces(event, old.get()); });
+    held.stickies.push_back(add_ref(logged->event));
+  }
+  return held;
+}
+
+std::optional<LoggedEvent> EventLog::from(std::uint64_t serial) const {
+  Lock lock(mutex_);
+  const auto found =
+      std::partition_point(events_.begin(), events_.end(),
+                           [serial](const LoggedEvent& logged) { return logged.serial < serial; });
+  if (found == events_.end()) return std::nullopt;
+  return LoggedEvent{found->offset, found->serial, add_ref(found->event)};
+}
+
+}  // namespace catcher::plugin

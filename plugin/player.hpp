@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Plays a recording out of one src pad: a reader, a segment, a task. It finds its place, sends the
+// stickies that held there and a segment, and then pushes what the recording has, waiting at the
+// edge. Seeks are in player_seek.cpp, queries in player_query.cpp.
+//
+// Locks, in this order: seek_mutex_ (one seek at a time), the pad's stream lock (the task, or
+// whoever has stopped it), mutex_ (what other threads ask for). Nothing is pushed under mutex_.
+//
+// Thread: any, unless a member says otherwise.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/mutex.hpp"
+#include "core/reader.hpp"
+#include "recording.hpp"
+#include "support/settings.hpp"
+
+namespace catcher::plugin {
+
+// What a player asks of the element that it belongs to. Thread: any.
+class PlayerHost {
+ public:
+  virtual GstElement* element() const noexcept = 0;
+  // The recording to play. May wait until `interrupted` is true, or give up after an error of its
+  // own: then nothing. On the player's streaming thread.
+  virtual std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) = 0;
+  // Makes await_recording() look at `interrupted`.
+  virtual void wake() noexcept = 0;
+  // Whether this player drives its pipeline alone, so that a flushing seek in TIME may reset the
+  // running time of all of it.
+  virtual bool owns_time() const = 0;
+  // Running time at which all branches begin that carry out the seek with this seqnum.
+  virtual GstClockTime base_of_seek(guint32 seqnum) = 0;
+  // A query that the recording cannot answer. False: nobody can.
+  virtual bool ask_upstream(GstQuery* query) = 0;
+  // All was played; EOS follows.
+  virtual void on_end(const Recording& recording) = 0;
+
+ protected:
+  ~PlayerHost() = default;
+};
+
+class Player {
+ public:
+  // `pad` owns this; `host` outlives the pad's activity.
+  Player(GstPad* pad, PlayerHost& host);
+  ~Player();
+  Player(const Player&) = delete;
+  Player& operator=(const Player&) = delete;
+
+  // The pad goes in or out of push mode.
+  bool activate(bool active);
+  // The pad was linked, or downstream wants another try: what had stopped for want of a peer goes
+  // on.
+  void start();
+  // Upstream flushes: the flush goes downstream, and afterwards another recording is played from
+  // its start. Both take over the event.
+  void begin_flush(EventPtr event);
+  void end_flush(EventPtr event);
+  // Stops for good, however downstream blocks. The pad is to be deactivated next.
+  void release();
+
+  // A seek event for the pad. False: refused, and nothing was disturbed.
+  bool seek(GstEvent* event);
+  // True if it was answered here.
+  bool query(GstQuery* query);
+
+  PlaySettings settings() const;
+  template <class Change>
+  auto with_settings(Change change) {
+    Lock lock(mutex_);
+    return change(settings_);
+  }
+  std::int64_t position() const;
+  std::uint64_t lag_bytes() const;
+  std::uint64_t lag_time() const;
+
+ private:
+  // Where to go next, until that place is found.
+  struct Target {
+    enum class Base : std::uint8_t { by_place, by_seek };
+
+    bool is_start = true;       // where the pad's settings say; else `position`
+    std::int64_t position = 0;  // ns of stream time, or bytes
+    Timeline::Snap snap = Timeline::Snap::before;
+    bool snaps = true;           // the segment begins where the data does, not at `position`
+    Base base = Base::by_place;  // whether the segment's base is there already
+  };
+  // What identifies a seek that was carried out.
+  struct Seek {
+    guint32 seqnum = GST_SEQNUM_INVALID;
+    gdouble rate = 0;
+    GstFormat format = GST_FORMAT_UNDEFINED;
+    GstSeekFlags flags = GST_SEEK_FLAG_NONE;
+    GstSeekType start_type = GST_SEEK_TYPE_NONE, stop_type = GST_SEEK_TYPE_NONE;
+    gint64 start = 0, stop = 0;
+    bool operator==(const Seek&) const = default;
+  };
+  // One piece to push, and where playing stands after it.
+  struct Piece {
+    BufferPtr buffer{};  // nothing: look again
+    std::int64_t next_time = kNoTime;
+    std::uint64_t next_entry = 0;
+  };
+
+  // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp) ---------
+  static void loop(gpointer self) noexcept;
+  GstFlowReturn step();
+  void pause(GstFlowReturn flow);
+  bool open();
+  void close();
+  template <class Predicate>
+  bool wait_until(const Predicate& is_due);  // false: interrupted
+
+  GstFlowReturn find_place();
+  GstFlowReturn find_start(const PlaySettings& settings, Found& found);
+  GstFlowReturn find_position(std::int64_t position, Found& found);
+  GstFlowReturn replace_evicted(OnEvicted policy, Found& found);
+  GstClockTime base_at(const Place& place) const;
+  GstFlowReturn begin_at(const Place& place);
+  bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
+  bool send(EventPtr event);
+
+  GstFlowReturn deliver();
+  GstFlowReturn resume();
+  std::uint64_t next_event();
+  GstFlowReturn send_event();
+  GstFlowReturn at_edge(std::uint64_t edge);
+  GstFlowReturn next_bytes(std::uint64_t bound, Piece& piece);
+  GstFlowReturn next_timed(std::uint64_t bound, Piece& piece);
+  GstFlowReturn next_frames(std::uint64_t bound, Piece& piece);
+  GstFlowReturn next_packet(const Entry& packet, Piece& piece);
+  enum class Pieces : std::uint8_t { one, all };
+  Status collect(std::uint64_t size, Pieces pieces, GstBuffer* buffer);
+  GstFlowReturn push(Piece piece, std::uint64_t offset);
+  GstFlowReturn lapped();
+  GstFlowReturn end();
+  void go_to(std::uint64_t offset) noexcept;
+  void moved(std::int64_t time) noexcept;
+
+  // ---- other threads -----------------------------------------------------------------
+  std::shared_ptr<Recording> recording() const;
+  GstSegment segment() const;
+  enum class Change { activate, deactivate, begin_flush, end_flush };
+  void change(Change change) noexcept;
+  const char* refusal(const Seek& seek, const Recording* recording) const;
+  bool make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const;
+  void carry_out(const Seek& seek, const Recording& recording, const GstSegment& segment);
+  void start_task();
+  bool answer_position(GstQuery* query) const;
+  bool answer_duration(GstQuery* query, const Recording* recording) const;
+  bool answer_seeking(GstQuery* query, const Recording* recording) const;
+  bool answer_segment(GstQuery* query) const;
+  bool answer_caps(GstQuery* query, const Recording* recording) const;
+
+  GstPad* const pad_;
+  PlayerHost& host_;
+  PlayerMark mark_;
+
+  // Under the pad's stream lock.
+  Recording* playing_ = nullptr;  // recording_, for the streaming thread
+  std::optional<Reader> reader_;
+  std::optional<Timeline::Probe> entries_;
+  Target target_;
+  bool placed_ = false;
+  bool discont_ = true;
+  bool resumes_ = false;      // the pad had no peer for a while
+  std::uint64_t entry_ = 0;   // the run, or the next packet
+  std::optional<Entry> run_;  // number entry_, while a run is played
+  std::uint64_t event_serial_ = 0;
+  std::optional<std::uint64_t> event_offset_;
+  std::vector<EventPtr> sent_;  // the stickies that hold downstream, one of each kind
+  guint32 seqnum_ = GST_SEQNUM_INVALID;
+  std::uint64_t turn_ = 0;  // counts seeks: a push that comes back to another turn is forgotten
+
+  // Inactive, or flushing. Checked by whoever waits; a wake-up follows each change, which orders
+  // it.
+  std::atomic<bool> interrupted_{true};
+
+  Mutex seek_mutex_;  // held over a whole seek
+  Seek last_seek_ CATCHER_GUARDED_BY(seek_mutex_);
+
+  mutable Mutex mutex_;
+  bool active_ CATCHER_GUARDED_BY(mutex_) = false;
+  unsigned flushes_ CATCHER_GUARDED_BY(mutex_) = 0;  // under way: seeks, a release, upstream's
+  PlaySettings settings_ CATCHER_GUARDED_BY(mutex_);
+  std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
+  GstSegment segment_ CATCHER_GUARDED_BY(mutex_);  // in stream time
+  // Relaxed: a figure. Stream time of what is pushed next, in TIME.
+  std::atomic<std::int64_t> time_{kNoTime};
+};
+
+// One of the pad's or the element's play properties. False: there is none of this number.
+bool get_player_property(const Player& player, guint id, GValue* value);
+
+template <class Predicate>
+bool Player::wait_until(const Predicate& is_due) {
+  // Relaxed: change() wakes after it has stored.
+  const auto interrupted = [this] { return interrupted_.load(order::relaxed); };
+  while (!interrupted()) {
+    if (is_due()) return true;
+    playing_->changed.sleep_unless([&] { return interrupted() || is_due(); }, kForever);
+  }
+  return false;
+}
+
+}  // namespace catcher::plugin

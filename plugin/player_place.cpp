@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// How a player finds the place to go on from (its start, a seek's target, or what is left when that
+// has gone), and begins there: stickies of then, a segment, and the reader in position.
+#include <algorithm>
+#include <utility>
+
+#include "player.hpp"
+#include "support/debug.hpp"
+#include "support/segment_math.hpp"
+
+namespace catcher::plugin {
+namespace {
+
+// A branch that begins with the first data of a live stream is in step with upstream, even if
+// its thread has started this much later.
+constexpr GstClockTime kSlowStart = 500 * GST_MSECOND;
+
+}  // namespace
+
+GstFlowReturn Player::find_place() {
+  const Recording& recording = *playing_;
+  const auto known = [&] {
+    return recording.format() != GST_FORMAT_UNDEFINED || recording.is_finished();
+  };
+  if (!wait_until(known)) return GST_FLOW_FLUSHING;
+  Found found{Found::Where::there, recording.past_the_end()};
+  if (recording.format() != GST_FORMAT_UNDEFINED) {
+    const PlaySettings settings = this->settings();
+    GstFlowReturn flow =
+        target_.is_start ? find_start(settings, found) : find_position(target_.position, found);
+    if (flow == GST_FLOW_OK && found.where == Found::Where::evicted) {
+      flow = replace_evicted(settings.on_evicted, found);
+    }
+    if (flow != GST_FLOW_OK) return flow;
+  }
+  return begin_at(found.place);
+}
+
+GstFlowReturn Player::find_start(const PlaySettings& settings, Found& found) {
+  const Recording& recording = *playing_;
+  const bool nothing_yet = recording.edge() == 0;
+  // Until something has come there is nothing to count from.
+  if (!wait_until([&] { return recording.edge() != 0 || recording.is_finished(); })) {
+    return GST_FLOW_FLUSHING;
+  }
+  found.where = Found::Where::there;
+  switch (settings.start_from) {
+    case StartFrom::oldest: found.place = recording.oldest(); return GST_FLOW_OK;
+    case StartFrom::edge:
+      found.place = nothing_yet ? recording.oldest() : recording.newest();
+      return GST_FLOW_OK;
+    case StartFrom::offset: break;
+  }
+  std::int64_t position = settings.start_offset;
+  if (position < 0) {
+    const std::int64_t edge = recording.format() == GST_FORMAT_TIME
+                                  ? std::max<std::int64_t>(recording.edge_time(), 0)
+                                  : static_cast<std::int64_t>(recording.edge());
+    position = std::max<std::int64_t>(edge + position, 0);
+  }
+  return find_position(position, found);
+}
+
+// A place beyond the edge is the edge itself on live; otherwise it is waited for.
+GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
+  const Recording& recording = *playing_;
+  for (;;) {
+    const bool finished = recording.is_finished();
+    const std::uint64_t edge = recording.edge();
+    found = recording.find(position, target_.snap);
+    if (found.where != Found::Where::ahead) return GST_FLOW_OK;
+    if (finished || recording.is_live()) {
+      found = {Found::Where::there, finished ? recording.past_the_end() : recording.newest()};
+      target_.snaps = target_.snaps || !finished;
+      return GST_FLOW_OK;
+    }
+    const auto more = [&] { return recording.edge() != edge || recording.is_finished(); };
+    if (!wait_until(more)) return GST_FLOW_FLUSHING;
+    // Time has passed since the seek: what comes now is to be rendered from now on.
+    target_.base = Target::Base::by_place;
+  }
+}
+
+GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
+  const Recording& recording = *playing_;
+  mark_.evictions.fetch_add(1, order::relaxed);  // relaxed: a figure
+  const std::uint64_t oldest = recording.begin();
+  GST_INFO_OBJECT(pad_, "place is evicted; the window begins at offset %" G_GUINT64_FORMAT, oldest);
+  if (policy == OnEvicted::error) {
+    GST_ELEMENT_ERROR(
+        host_.element(), RESOURCE, READ, ("The wanted part of the stream is no longer kept."),
+        ("Pad %s wanted %s %" G_GINT64_FORMAT ", and the window begins at offset %" G_GUINT64_FORMAT
+         ". Raise max-size-bytes or max-size-time, or set on-evicted to oldest or "
+         "edge.",
+         mark_.name.c_str(), gst_format_get_name(recording.format()), target_.position, oldest));
+    return GST_FLOW_ERROR;
+  }
+  found.where = Found::Where::there;
+  found.place = policy == OnEvicted::edge ? recording.newest() : recording.oldest();
+  target_.snaps = true;
+  return GST_FLOW_OK;
+}
+
+// Running time of a place that no seek has fixed. What goes on in upstream's own timing (the very
+// beginning, and the edge of a live stream) keeps it, and so stays in step with what bypasses this
+// element; anything else is history, and is rendered from now on.
+GstClockTime Player::base_at(const Place& place) const {
+  const GstClockTime now = running_time_now(host_.element());
+  if (host_.owns_time()) return now;
+  const GstClockTime upstream =
+      running_time_of(playing_->upstream_segment(place.offset), place.time);
+  if (!GST_CLOCK_TIME_IS_VALID(upstream)) return now;
+  const bool live = playing_->is_live();
+  const bool at_live_edge = live && place.offset >= playing_->edge();
+  const bool at_beginning = place.offset == 0 && now <= upstream + (live ? kSlowStart : 0);
+  return at_live_edge || at_beginning ? upstream : now;
+}
+
+GstFlowReturn Player::begin_at(const Place& place) {
+  const Recording& recording = *playing_;
+  const GstFormat format = recording.format();
+  const bool timed = format == GST_FORMAT_TIME;
+  GstSegment segment = this->segment();
+  if (segment.format != format) {
+    gst_segment_init(&segment, format == GST_FORMAT_UNDEFINED ? GST_FORMAT_TIME : format);
+  }
+  Place begins = place;
+  if (!timed) begins.time = static_cast<std::int64_t>(place.offset);
+  begins.time = std::max<std::int64_t>(begins.time, 0);
+  if (target_.snaps) {
+    if (timed && target_.is_start) {
+      // What lies before upstream's segment is there for decoders, not to be rendered.
+      const GstSegment upstream = recording.upstream_segment(place.offset);
+      begins.time = std::max(begins.time, static_cast<std::int64_t>(upstream.time));
+    }
+    segment.start = segment.time = static_cast<guint64>(begins.time);
+  } else {
+    begins.time = static_cast<std::int64_t>(segment.start);
+  }
+  if (target_.base == Target::Base::by_place) {
+    segment.offset = 0;
+    segment.base = timed ? base_at(begins) : 0;
+  }
+  segment.position = segment.start;
+
+  go_to(place.offset);
+  reader_->set_holds_back(true);
+  entry_ = place.entry;
+  run_.reset();
+  {
+    Lock lock(mutex_);
+    segment_ = segment;
+  }
+  moved(place.time);
+  placed_ = true;
+  discont_ = true;
+
+  EventLog::Held held = recording.events.held_at(place.offset);
+  event_serial_ = held.next;
+  event_offset_.reset();
+  const GstSegment sent = shifted(segment, recording.time_shift());
+  EventPtr event(gst_event_new_segment(&sent));
+  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event.get(), seqnum_);
+  GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT ": %" GST_SEGMENT_FORMAT, place.offset,
+                   static_cast<void*>(&segment));
+  const bool taken = send_stickies(held.stickies, true) && send(std::move(event)) &&
+                     send_stickies(held.stickies, false);
+  return taken ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+}
+
+// Those that go before the segment, or those that go after it.
+bool Player::send_stickies(std::vector<EventPtr>& held, bool before_segment) {
+  for (EventPtr& event : held) {
+    if (event == nullptr || GST_EVENT_TYPE(event.get()) == GST_EVENT_SEGMENT) continue;
+    if ((GST_EVENT_TYPE(event.get()) < GST_EVENT_SEGMENT) != before_segment) continue;
+    const bool holds = std::any_of(sent_.begin(), sent_.end(),
+                                   [&](const EventPtr& sent) { return sent.get() == event.get(); });
+    if (!holds && !send(std::move(event))) return false;
+  }
+  return true;
+}
+
+// False while flushing. What downstream makes of an event is told by the next push.
+bool Player::send(EventPtr event) {
+  if (GST_EVENT_IS_STICKY(event.get()) && GST_EVENT_TYPE(event.get()) != GST_EVENT_SEGMENT) {
+    std::erase_if(sent_, [&](const EventPtr& old) { return replaces(event.get(), old.get()); });
+    sent_.push_back(add_ref(event));
+  }
+  const std::uint64_t turn = turn_;
+  gst_pad_push_event(pad_, event.release());
+  return turn_ == turn && !GST_PAD_IS_FLUSHING(pad_);
+}
+
+}  // namespace catcher::plugin

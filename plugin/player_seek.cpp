@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// How a player carries out a seek: all is checked before anything is disturbed; then downstream is
+// flushed, the task is stopped, the target is set, and the task goes on from there.
+#include <algorithm>
+
+#include "player.hpp"
+#include "support/debug.hpp"
+
+namespace catcher::plugin {
+namespace {
+
+Timeline::Snap snap_of(GstSeekFlags flags) {
+  const bool before = (flags & GST_SEEK_FLAG_SNAP_BEFORE) != 0;
+  const bool after = (flags & GST_SEEK_FLAG_SNAP_AFTER) != 0;
+  if (before && after) return Timeline::Snap::nearest;
+  return after ? Timeline::Snap::after : Timeline::Snap::before;
+}
+
+}  // namespace
+
+bool Player::seek(GstEvent* event) {
+  Seek seek;
+  seek.seqnum = gst_event_get_seqnum(event);
+  gst_event_parse_seek(event, &seek.rate, &seek.format, &seek.flags, &seek.start_type, &seek.start,
+                       &seek.stop_type, &seek.stop);
+  Lock one_at_a_time(seek_mutex_);
+  // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad.
+  if (seek == last_seek_) return true;
+
+  const std::shared_ptr<Recording> recording = this->recording();
+  const char* why = refusal(seek, recording.get());
+  GstSegment segment;
+  if (why == nullptr && !make_segment(seek, *recording, segment)) {
+    why = "start and stop do not make a segment";
+  }
+  if (why != nullptr) {
+    GST_INFO_OBJECT(pad_, "refusing %" GST_PTR_FORMAT ": %s", static_cast<void*>(event), why);
+    return false;
+  }
+  last_seek_ = seek;
+  carry_out(seek, *recording, segment);
+  return true;
+}
+
+// Nothing if the seek can be tried.
+const char* Player::refusal(const Seek& seek, const Recording* recording) const {
+  if (recording == nullptr || recording->format() == GST_FORMAT_UNDEFINED) {
+    return "nothing has been recorded yet";
+  }
+  if (seek.format != recording->format()) return "the recording is in another format";
+  if (seek.rate <= 0) return "only rates above 0 are played";
+  if ((seek.flags & (GST_SEEK_FLAG_SEGMENT | GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) != 0) {
+    return "neither segment seeks nor instant rate changes are carried out";
+  }
+  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
+  if (from_end && !recording->is_live() && recording->duration(seek.format) < 0) {
+    return "the end, from which it counts, is not known yet";
+  }
+  if (seek.start_type == GST_SEEK_TYPE_SET && seek.start < 0) return "its start is negative";
+  return nullptr;
+}
+
+bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const {
+  segment = this->segment();
+  if (segment.format != seek.format) gst_segment_init(&segment, seek.format);
+  segment.position = static_cast<guint64>(std::max<std::int64_t>(position(), 0));
+  // What END counts from: of a live stream that still comes, the edge.
+  std::int64_t end = recording.duration(seek.format);
+  if (!recording.is_finished() && recording.is_live()) {
+    end = seek.format == GST_FORMAT_TIME ? recording.edge_time()
+                                         : static_cast<std::int64_t>(recording.edge());
+  }
+  segment.duration = end < 0 ? GST_CLOCK_TIME_NONE : static_cast<guint64>(end);
+  gboolean moves = FALSE;
+  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, seek.start_type,
+                           static_cast<guint64>(seek.start), seek.stop_type,
+                           static_cast<guint64>(seek.stop), &moves)) {
+    return false;
+  }
+  segment.duration = GST_CLOCK_TIME_NONE;
+  return true;
+}
+
+void Player::carry_out(const Seek& seek, const Recording& recording, const GstSegment& segment) {
+  const bool flush = (seek.flags & GST_SEEK_FLAG_FLUSH) != 0;
+  const bool keeps_time = seek.format == GST_FORMAT_TIME && !host_.owns_time();
+  GST_DEBUG_OBJECT(pad_, "seek %u to %" G_GINT64_FORMAT, seek.seqnum,
+                   static_cast<gint64>(segment.start));
+  change(Change::begin_flush);
+  if (flush) {
+    GstEvent* start = gst_event_new_flush_start();
+    gst_event_set_seqnum(start, seek.seqnum);
+    gst_pad_push_event(pad_, start);
+  } else {
+    gst_pad_pause_task(pad_);
+  }
+  GST_PAD_STREAM_LOCK(pad_);
+  change(Change::end_flush);
+  if (flush) {
+    GstEvent* stop = gst_event_new_flush_stop(keeps_time ? FALSE : TRUE);
+    gst_event_set_seqnum(stop, seek.seqnum);
+    gst_pad_push_event(pad_, stop);
+  }
+  // The recording may have gone while the task was being stopped; then the pad is going too.
+  if (playing_ == &recording) {
+    target_ = {};
+    target_.is_start = false;
+    target_.position = static_cast<std::int64_t>(segment.start);
+    target_.snap = snap_of(seek.flags);
+    target_.snaps = (seek.flags & GST_SEEK_FLAG_KEY_UNIT) != 0;
+    target_.base = Target::Base::by_seek;
+    placed_ = false;
+    seqnum_ = seek.seqnum;
+    mark_.seeks.fetch_add(1, order::relaxed);  // relaxed: a figure
+    Lock lock(mutex_);
+    segment_ = segment;
+    if (flush && keeps_time) segment_.base = host_.base_of_seek(seek.seqnum);
+  }
+  discont_ = true;
+  ++turn_;
+  start_task();
+  GST_PAD_STREAM_UNLOCK(pad_);
+}
+
+}  // namespace catcher::plugin

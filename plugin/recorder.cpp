@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Beginning, events, and ending of a recording. What is done with a buffer is in
+// recorder_take.cpp.
+#include "recorder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "support/debug.hpp"
+#include "support/segment_math.hpp"
+
+namespace catcher::plugin {
+
+bool Recorder::start(const Settings& settings) {
+  settings_ = settings;
+  if (!settings.channel.empty()) {
+    claim_ = channels::claim(settings.channel);
+    if (!claim_) {
+      GST_ELEMENT_ERROR(element_, RESOURCE, BUSY,
+                        ("Channel \"%s\" has a writer already.", settings.channel.c_str()),
+                        ("Give this element another channel, or stop the other writer first."));
+      return false;
+    }
+  }
+  if (begin()) return true;
+  claim_.give_up();
+  return false;
+}
+
+bool Recorder::begin() {
+  Recording::Made made = Recording::make(settings_);
+  if (made.recording == nullptr) {
+    GST_ELEMENT_ERROR(element_, LIBRARY, SETTINGS, ("These settings contradict each other."),
+                      ("%s", made.why.c_str()));
+    return false;
+  }
+  gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+  raw_.reset();
+  last_pts_ = next_time_ = kNoTime;
+  new_run_ = true;
+  asked_ = ended_ = broken_ = false;
+  own_ = made.recording.get();
+  claim_.publish(made.recording);
+  Lock lock(mutex_);
+  recording_ = std::move(made.recording);
+  stop_ = std::stop_source();
+  return true;
+}
+
+void Recorder::stop() {
+  std::shared_ptr<Recording> ended;
+  {
+    Lock lock(mutex_);
+    ended = std::exchange(recording_, nullptr);
+  }
+  own_ = nullptr;
+  if (ended != nullptr) ended->finish();
+  ended.reset();
+  claim_.give_up();
+}
+
+void Recorder::restart() {
+  std::shared_ptr<Recording> ended = recording();
+  if (begin() && ended != nullptr) ended->finish();
+}
+
+std::shared_ptr<Recording> Recorder::recording() const {
+  Lock lock(mutex_);
+  return recording_;
+}
+
+void Recorder::interrupt() {
+  std::stop_source stop;
+  {
+    Lock lock(mutex_);
+    stop = stop_;
+  }
+  stop.request_stop();
+}
+
+Wait Recorder::wait() const {
+  Lock lock(mutex_);
+  return {kForever, stop_.get_token()};
+}
+
+bool Recorder::take_event(GstEvent* event) {
+  if (own_ == nullptr) return false;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_SEGMENT: return take_segment(event);
+    case GST_EVENT_CAPS:
+      take_caps(event);
+      log(event);
+      return true;
+    case GST_EVENT_EOS:
+      ended_ = true;
+      GST_INFO_OBJECT(pad_, "end after %" G_GUINT64_FORMAT " bytes", own_->edge());
+      own_->finish();
+      gst_element_post_message(element_,
+                               gst_message_new_duration_changed(GST_OBJECT_CAST(element_)));
+      return true;
+    default:
+      if (GST_EVENT_IS_SERIALIZED(event)) log(event);
+      return true;
+  }
+}
+
+void Recorder::log(GstEvent* event) {
+  GST_DEBUG_OBJECT(pad_, "%" GST_PTR_FORMAT " at offset %" G_GUINT64_FORMAT,
+                   static_cast<void*>(event), own_->writer.offset());
+  own_->events.append(own_->writer.offset(), EventPtr(gst_event_ref(event)));
+  own_->changed.notify_all();
+}
+
+bool Recorder::take_segment(GstEvent* event) {
+  GstSegment segment;
+  gst_event_copy_segment(event, &segment);
+  const GstFormat known = own_->format();
+  const bool usable = segment.format == GST_FORMAT_TIME || segment.format == GST_FORMAT_BYTES;
+  if (!usable || (known != GST_FORMAT_UNDEFINED && known != segment.format)) {
+    GST_ELEMENT_ERROR(
+        element_, STREAM, FORMAT,
+        ("The stream's segment is in %s format, which cannot be recorded here.",
+         gst_format_get_name(segment.format)),
+        ("At offset %" G_GUINT64_FORMAT ". A recording is in time or in bytes, and stays so; put a "
+         "parser or a demuxer before this element.",
+         own_->writer.offset()));
+    broken();
+    return false;
+  }
+  segment_ = segment;
+  log(event);
+  if (known == GST_FORMAT_UNDEFINED) {
+    if (segment.format == GST_FORMAT_BYTES && settings_.max_size_time != 0) {
+      GST_WARNING_OBJECT(element_, "max-size-time has no effect on a stream in bytes");
+    }
+    own_->set_format(segment.format, time_shift_of(segment));
+  }
+  return true;
+}
+
+void Recorder::take_caps(GstEvent* event) {
+  GstCaps* caps = nullptr;
+  gst_event_parse_caps(event, &caps);
+  Raw raw;
+  const GstStructure* structure = gst_caps_get_structure(caps, 0);
+  const bool is_raw = gst_structure_has_name(structure, "audio/x-raw") &&
+                      gst_audio_info_from_caps(&raw.info, caps) &&
+                      raw.info.layout == GST_AUDIO_LAYOUT_INTERLEAVED;
+  raw_.reset();
+  if (is_raw) {
+    raw.bytes_per_frame = static_cast<std::uint32_t>(GST_AUDIO_INFO_BPF(&raw.info));
+    raw_ = raw;
+  }
+  new_run_ = true;
+}
+
+// What upstream knows and a player in another pipeline cannot ask for.
+void Recorder::ask_upstream() {
+  asked_ = true;
+  const QueryPtr latency(gst_query_new_latency());
+  if (gst_pad_peer_query(pad_, latency.get())) {
+    gboolean live = FALSE;
+    gst_query_parse_latency(latency.get(), &live, nullptr, nullptr);
+    own_->set_live(live);
+  }
+  gint64 duration = -1;
+  if (gst_pad_peer_query_duration(pad_, own_->format(), &duration)) {
+    own_->set_upstream_duration(duration);
+  }
+}
+
+GstFlowReturn Recorder::broken() {
+  broken_ = true;
+  own_->finish(true);
+  return GST_FLOW_ERROR;
+}
+
+bool get_level(const Recording* recording, guint id, GValue* value) {
+  switch (static_cast<CommonProperty>(id)) {
+    case CommonProperty::current_level_bytes:
+      g_value_set_uint64(value,
+                         recording == nullptr
+                             ? 0
+                             : recording->edge() - std::min(recording->edge(), recording->begin()));
+      return true;
+    case CommonProperty::current_level_time: {
+      const std::int64_t oldest = recording == nullptr ? kNoTime : recording->oldest_time();
+      const std::int64_t edge = recording == nullptr ? kNoTime : recording->edge_time();
+      const bool known = oldest != kNoTime && edge != kNoTime && edge > oldest;
+      g_value_set_uint64(value, known ? static_cast<guint64>(edge - oldest) : 0);
+      return true;
+    }
+    case CommonProperty::stats:
+      g_value_take_boxed(value, recording == nullptr ? nullptr : recording->stats());
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace catcher::plugin

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Writes what arrives at a sink pad into a recording: bytes, times and events; keeps the window,
+// and makes upstream wait where that was asked for.
+//
+// Thread: take() and take_event() on the sink pad's streaming thread; start(), stop() and restart()
+// while nothing streams; the rest by any.
+#pragma once
+
+#include <gst/audio/audio.h>
+#include <gst/gst.h>
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "channels.hpp"
+#include "core/mutex.hpp"
+#include "recording.hpp"
+#include "support/settings.hpp"
+
+namespace catcher::plugin {
+
+class Recorder {
+ public:
+  // `element` posts the errors; it outlives this. `pad` is where upstream is asked.
+  Recorder(GstElement* element, GstPad* pad) : element_(element), pad_(pad) {}
+
+  // Begins a recording, and publishes it if a channel is set. False: the settings contradict each
+  // other, or the channel has a writer; the error is posted.
+  bool start(const Settings& settings);
+  // Ends it, and gives the channel up. What was caught stays readable for who holds it.
+  void stop();
+  // Ends it and begins another in the same channel, as after a flush of upstream.
+  void restart();
+  // The recording in hand, or nothing when stopped.
+  std::shared_ptr<Recording> recording() const;
+
+  // Does not take over the reference.
+  GstFlowReturn take(GstBuffer* buffer);
+  // A serialized downstream event, EOS included. False if the stream cannot go on.
+  bool take_event(GstEvent* event);
+
+  // A take() that waits returns FLUSHING, and so do later ones, until start() or restart().
+  void interrupt();
+
+ private:
+  struct Raw {
+    std::uint32_t bytes_per_frame = 0;
+    GstAudioInfo info{};
+  };
+
+  bool begin();
+  bool take_segment(GstEvent* event);
+  void take_caps(GstEvent* event);
+  void log(GstEvent* event);
+  void ask_upstream();
+  GstFlowReturn take_raw(GstBuffer* buffer);
+  GstFlowReturn take_packet(GstBuffer* buffer);
+  GstFlowReturn take_bytes(GstBuffer* buffer);
+  // Copies part of a buffer behind the edge, at most as much as is in one piece there.
+  // `at_least` bytes in one piece, or a multiple.
+  struct Written {
+    std::size_t bytes = 0;
+    GstFlowReturn flow = GST_FLOW_OK;
+  };
+  Written write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least);
+  std::optional<std::int64_t> run_start(GstBuffer* buffer);
+  GstFlowReturn keep_window(std::int64_t edge_time);
+  GstFlowReturn wait_for_players();
+  bool wait_while_far_ahead(const std::stop_token& stop);
+  bool is_far_ahead() const;
+  Wait wait() const;
+  GstFlowReturn refuse(Status status, std::size_t bytes);
+  GstFlowReturn broken();
+
+  GstElement* const element_;
+  GstPad* const pad_;
+  Settings settings_;
+  channels::Claim claim_;
+
+  // The streaming thread's own.
+  GstSegment segment_{};
+  std::optional<Raw> raw_;
+  std::int64_t last_pts_ = kNoTime;   // of raw audio: stream time of the last buffer
+  std::int64_t next_time_ = kNoTime;  // stream time of the edge
+  bool new_run_ = true;
+  bool asked_ = false;
+  bool ended_ = false;
+  bool broken_ = false;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
+  std::stop_source stop_ CATCHER_GUARDED_BY(mutex_);
+  Recording* own_ = nullptr;  // recording_, for the streaming thread
+};
+
+// One of the common properties that tell what is kept now; nothing is kept in no recording. False:
+// it is none of them.
+bool get_level(const Recording* recording, guint id, GValue* value);
+
+}  // namespace catcher::plugin

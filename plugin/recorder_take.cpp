@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// What a recorder does with a buffer: its bytes into the rope, its times into the timeline, and
+// then the edge. The window and upstream's lead are kept here too.
+#include <algorithm>
+#include <optional>
+
+#include "recorder.hpp"
+#include "support/debug.hpp"
+#include "support/segment_math.hpp"
+
+namespace catcher::plugin {
+namespace {
+
+// Timestamps of raw audio may be this far from what counting frames gives, before time is taken
+// to have jumped: the alignment threshold of GStreamer's audio sinks.
+constexpr std::int64_t kJitter = 40 * static_cast<std::int64_t>(GST_MSECOND);
+
+// A chunk is sealed once it spans this part of a window by time.
+constexpr std::int64_t kChunksPerTime = 8;
+
+std::int64_t half_a_frame(std::uint32_t rate) {
+  return static_cast<std::int64_t>(GST_SECOND / rate / 2);
+}
+
+}  // namespace
+
+GstFlowReturn Recorder::take(GstBuffer* buffer) {
+  if (own_ == nullptr) return GST_FLOW_FLUSHING;
+  if (broken_) return GST_FLOW_ERROR;
+  if (ended_) return GST_FLOW_EOS;
+  if (own_->format() == GST_FORMAT_UNDEFINED) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("Data came before its segment."),
+                      ("Upstream must send a SEGMENT event before the first buffer."));
+    return broken();
+  }
+  if (gst_buffer_get_size(buffer) == 0) {
+    GST_LOG_OBJECT(pad_, "nothing in %" GST_PTR_FORMAT, static_cast<void*>(buffer));
+    return GST_FLOW_OK;
+  }
+  if (!asked_) ask_upstream();
+  const GstFlowReturn waited = wait_for_players();
+  if (waited != GST_FLOW_OK) return waited;
+  if (own_->format() == GST_FORMAT_BYTES) return take_bytes(buffer);
+  return raw_ ? take_raw(buffer) : take_packet(buffer);
+}
+
+GstFlowReturn Recorder::take_bytes(GstBuffer* buffer) {
+  const std::size_t size = gst_buffer_get_size(buffer);
+  for (std::size_t done = 0; done < size;) {
+    const Written written = write_some(buffer, done, 1);
+    if (written.flow != GST_FLOW_OK) return written.flow;
+    done += written.bytes;
+    own_->publish(kNoTime);
+    own_->follow_window();
+  }
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
+  const std::uint32_t frame = raw_->bytes_per_frame;
+  const auto rate = static_cast<std::uint32_t>(GST_AUDIO_INFO_RATE(&raw_->info));
+  const BufferPtr inside(gst_audio_buffer_clip(gst_buffer_ref(buffer), &segment_,
+                                               static_cast<gint>(rate), static_cast<gint>(frame)));
+  if (inside == nullptr) return GST_FLOW_OK;
+  const std::size_t size = gst_buffer_get_size(inside.get());
+  if (size % frame != 0) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("A buffer of raw audio ends in the middle of a frame."),
+                      ("%" G_GSIZE_FORMAT " bytes at offset %" G_GUINT64_FORMAT
+                       ", and a frame has %u by the caps.",
+                       size, own_->writer.offset(), frame));
+    return broken();
+  }
+  std::optional<std::int64_t> start = run_start(inside.get());
+  if (broken_) return GST_FLOW_ERROR;
+  for (std::size_t done = 0; done < size;) {
+    const std::uint64_t offset = own_->writer.offset();
+    const Written written = write_some(inside.get(), done, frame);
+    if (written.flow != GST_FLOW_OK) return written.flow;
+    if (start) {
+      const Status added = own_->timeline.append_run(*start, offset, frame, rate);
+      if (added != Status::ok) return refuse(added, size);
+      start.reset();
+      new_run_ = false;
+    }
+    done += written.bytes;
+    const auto run = own_->timeline.last();
+    next_time_ = run->entry.time_at(own_->writer.offset());
+    own_->publish(next_time_);
+    const GstFlowReturn kept = keep_window(next_time_);
+    if (kept != GST_FLOW_OK) return kept;
+  }
+  return GST_FLOW_OK;
+}
+
+// When the run begins that this buffer begins; nothing if it goes on with the last one.
+std::optional<std::int64_t> Recorder::run_start(GstBuffer* buffer) {
+  const std::int64_t time = stream_time_of(segment_, GST_BUFFER_PTS(buffer));
+  const auto half = half_a_frame(static_cast<std::uint32_t>(GST_AUDIO_INFO_RATE(&raw_->info)));
+  const std::int64_t expected = next_time_ != kNoTime ? next_time_ : 0;
+  if (time == kNoTime) return new_run_ ? std::optional(expected) : std::nullopt;
+
+  if (last_pts_ != kNoTime && time < last_pts_ - half) {
+    GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
+                      ("A buffer at offset %" G_GUINT64_FORMAT " has time %" G_GINT64_FORMAT
+                       " ns, the one before it %" G_GINT64_FORMAT
+                       " ns. Raw audio must come in the order of its PTS; upstream must flush "
+                       "before it goes back.",
+                       own_->writer.offset(), time, last_pts_));
+    broken();
+    return std::nullopt;
+  }
+  last_pts_ = time;
+  const std::int64_t off = std::abs(time - expected);
+  // A new format goes on where the old one ended, unless its time says otherwise.
+  if (next_time_ != kNoTime && off <= half)
+    return new_run_ ? std::optional(expected) : std::nullopt;
+  const bool jumps = off >= kJitter || GST_BUFFER_IS_DISCONT(buffer);
+  return new_run_ || jumps ? std::optional(time) : std::nullopt;
+}
+
+GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
+  const std::size_t size = gst_buffer_get_size(buffer);
+  // The head must not leave the window before the tail is in: a chunk or two are for the rest.
+  const std::uint64_t most = settings_.max_size_bytes - settings_.max_size_bytes / 32;
+  if ((settings_.max_size_bytes != 0 && size > most) || size > G_MAXUINT32) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                      ("A packet does not fit into what may be kept."),
+                      ("It has %" G_GSIZE_FORMAT " bytes; raise max-size-bytes (%" G_GUINT64_FORMAT
+                       ") to a multiple of that.",
+                       size, settings_.max_size_bytes));
+    return broken();
+  }
+  // Large ones get a chunk of their own, in one piece, if the window has room for such chunks.
+  const std::uint64_t largest = settings_.core().growth.max;
+  const bool whole =
+      size >= largest && (settings_.max_size_bytes == 0 ||
+                          size <= settings_.max_size_bytes / RopeConfig::kChunksPerWindow);
+  Timeline::Packet packet;
+  packet.offset = own_->writer.offset();
+  packet.size = static_cast<std::uint32_t>(size);
+  packet.pts = stream_time_of(segment_, GST_BUFFER_PTS(buffer));
+  packet.dts = stream_time_of(segment_, GST_BUFFER_DTS(buffer));
+  if (GST_BUFFER_DURATION_IS_VALID(buffer)) packet.duration = GST_BUFFER_DURATION(buffer);
+  if (!GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT)) packet.flags |= Entry::key_unit;
+  if (GST_BUFFER_IS_DISCONT(buffer)) packet.flags |= Entry::discont;
+  if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER)) packet.flags |= Entry::header;
+
+  for (std::size_t done = 0; done < size;) {
+    const Written written = write_some(buffer, done, whole ? size : 1);
+    if (written.flow != GST_FLOW_OK) return written.flow;
+    done += written.bytes;
+  }
+  if (own_->timeline.append_packet(packet) == Status::bad_argument) {
+    const auto last = own_->timeline.last();
+    GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
+                      ("The packet at offset %" G_GUINT64_FORMAT " has DTS %" G_GINT64_FORMAT
+                       " ns, the one before it %" G_GINT64_FORMAT
+                       " ns. Packets must come in the order of their DTS; upstream must flush "
+                       "before it goes back.",
+                       packet.offset, packet.dts, last ? last->entry.order : kNoTime));
+    return broken();
+  }
+  const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
+  if (start != kNoTime) {
+    const auto lasts =
+        packet.duration == kNoDuration ? 0 : static_cast<std::int64_t>(packet.duration);
+    next_time_ = next_time_ == kNoTime ? start + lasts : std::max(next_time_, start + lasts);
+  }
+  own_->publish(next_time_);
+  return keep_window(next_time_);
+}
+
+Recorder::Written Recorder::write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least) {
+  const bool waits = settings_.when_full == WhenFull::block;
+  const auto reserved = own_->writer.reserve(at_least, waits ? wait() : Wait::none());
+  if (reserved.status != Status::ok) return {0, refuse(reserved.status, at_least)};
+  std::size_t size = std::min(gst_buffer_get_size(buffer) - from, reserved.space.size());
+  size -= size % at_least;
+  if (gst_buffer_extract(buffer, from, reserved.space.data(), size) != size) {
+    return {0, refuse(Status::failed, size)};
+  }
+  own_->writer.commit(size);
+  return {size, GST_FLOW_OK};
+}
+
+// Drops what is older than max-size-time, a chunk at a time.
+GstFlowReturn Recorder::keep_window(std::int64_t edge_time) {
+  const auto span = static_cast<std::int64_t>(settings_.max_size_time);
+  if (span != 0 && edge_time != kNoTime) {
+    const std::int64_t chunk_time = own_->time_at(own_->writer.chunk_begin());
+    if (chunk_time != kNoTime && edge_time - chunk_time >= span / kChunksPerTime) {
+      own_->writer.seal();
+    }
+    const auto last_out = own_->timeline.at_time(edge_time - span);
+    if (last_out) {
+      const Entry& entry = last_out->entry;
+      const std::uint64_t cut = entry.is_run() ? entry.offset_at(edge_time - span) : entry.offset;
+      const bool waits = settings_.when_full == WhenFull::block;
+      const Status status = own_->writer.evict_before(cut, waits ? wait() : Wait::none());
+      if (status == Status::cancelled) return GST_FLOW_FLUSHING;
+    }
+  }
+  own_->follow_window();
+  return GST_FLOW_OK;
+}
+
+bool Recorder::is_far_ahead() const {
+  const std::uint64_t played = own_->furthest();
+  const std::uint64_t edge = own_->edge();
+  if (settings_.read_ahead_bytes != 0 && edge > played &&
+      edge - played > settings_.read_ahead_bytes) {
+    return true;
+  }
+  if (settings_.read_ahead_time == 0 || edge <= played) return false;
+  const std::int64_t edge_time = own_->edge_time();
+  const std::int64_t played_time = own_->time_at(std::max(played, own_->begin()));
+  return edge_time != kNoTime && played_time != kNoTime &&
+         edge_time - played_time > static_cast<std::int64_t>(settings_.read_ahead_time);
+}
+
+GstFlowReturn Recorder::wait_for_players() {
+  if (settings_.read_ahead_bytes == 0 && settings_.read_ahead_time == 0) return GST_FLOW_OK;
+  return wait_while_far_ahead(wait().stop) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+}
+
+// False: stopped.
+bool Recorder::wait_while_far_ahead(const std::stop_token& stop) {
+  auto& progress = own_->progress;
+  const std::stop_callback wake(stop, [&progress] { progress.notify_all(); });
+  while (is_far_ahead()) {
+    if (stop.stop_requested()) return false;
+    progress.sleep_unless([&] { return stop.stop_requested() || !is_far_ahead(); }, kForever);
+  }
+  return true;
+}
+
+GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
+  const std::uint64_t offset = own_->writer.offset();
+  switch (status) {
+    case Status::cancelled: return GST_FLOW_FLUSHING;
+    case Status::out_of_memory:
+      GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory for more."),
+                        ("At offset %" G_GUINT64_FORMAT
+                         ". Lower max-size-bytes or chunk-size-max; what was caught can be played.",
+                         offset));
+      break;
+    default:
+      GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("A buffer could not be recorded."),
+                        ("%" G_GSIZE_FORMAT " bytes at offset %" G_GUINT64_FORMAT ": %s.", bytes,
+                         offset, std::string(to_string(status)).c_str()));
+      break;
+  }
+  return broken();
+}
+
+}  // namespace catcher::plugin

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// One GStreamer stream as caught: its bytes, the timeline over them and the events that came with
+// them. A recorder fills it; players read it. It knows no pad and no element.
+//
+// Bytes, entries and events are published apart; edge() moves when all that belongs to a piece is
+// there, so whoever reads below edge() sees it whole.
+//
+// Thread: members under "recorder" by the recorder's streaming thread; everything else by any.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/catcher.hpp"
+#include "core/event_count.hpp"
+#include "core/timeline.hpp"
+#include "event_log.hpp"
+#include "support/settings.hpp"
+
+namespace catcher::plugin {
+
+// What a player shows of itself to the recorder and to stats. Owned by the player.
+struct alignas(kCacheLine) PlayerMark {
+  // Relaxed, all: figures, each right for itself. A sleeping recorder that waits for a position
+  // is woken through Recording::progress, which orders it.
+  std::atomic<std::uint64_t> offset{0};  // bytes; next to be played
+  std::atomic<std::uint64_t> evictions{0};
+  std::atomic<std::uint64_t> seeks{0};
+  std::string name;  // fixed after construction
+};
+
+// Somewhere in a recording that a player can begin.
+struct Place {
+  std::uint64_t offset = 0;
+  std::uint64_t entry = 0;      // number of the entry at the offset; 0 in BYTES
+  std::int64_t time = kNoTime;  // stream time of what is there
+};
+
+// Where a wanted place is.
+struct Found {
+  enum class Where : std::uint8_t { there, evicted, ahead };
+  Where where = Where::ahead;
+  Place place{};  // set when there
+};
+
+class Recording {
+ public:
+  struct Made {
+    std::shared_ptr<Recording> recording;  // or nothing, and `why`
+    std::string why;
+  };
+  static Made make(const Settings& settings);
+
+  // ---- recorder ------------------------------------------------------------------
+
+  Writer writer;
+  Timeline timeline;
+  EventLog events;
+  EventCount<> changed;   // bytes, events, the format, the end
+  EventCount<> progress;  // a player has moved; used where upstream's lead is bounded
+
+  // Requires: not undefined; called once. `time_shift`: what players add to stream time to get
+  // the timestamps of buffers, so that a codec's times before 0 can be said at all.
+  void set_format(GstFormat format, GstClockTime time_shift);
+  void set_live(bool live) noexcept { live_.store(live, order::relaxed); }  // relaxed: a fact
+  void set_upstream_duration(std::int64_t duration) noexcept {
+    upstream_duration_.store(duration, order::relaxed);  // relaxed: a figure
+  }
+  // All up to the writer's offset is there; `edge_time` is the stream time of its end.
+  void publish(std::int64_t edge_time) noexcept;
+  // Entries and events leave with the bytes that they name.
+  void follow_window();
+  // No more will come. `upstream_failed`: because something broke.
+  void finish(bool upstream_failed = false) noexcept;
+
+  // ---- any thread -------------------------------------------------------------------
+
+  const std::shared_ptr<Catcher>& bytes() const noexcept { return bytes_; }
+  // GST_FORMAT_UNDEFINED until upstream has said. Never changes afterwards.
+  GstFormat format() const noexcept {
+    // Acquire: pairs with the release in set_format(); time_shift() comes with it.
+    return format_.load(order::acquire);
+  }
+  GstClockTime time_shift() const noexcept { return time_shift_; }
+  // Relaxed: facts without anything to order.
+  bool is_live() const noexcept { return live_.load(order::relaxed); }
+  bool has_failed() const noexcept { return failed_.load(order::relaxed); }
+  bool is_finished() const noexcept { return bytes_->is_finished(); }
+
+  // Offset below which everything is there.
+  std::uint64_t edge() const noexcept {
+    // Acquire: pairs with the release in publish().
+    return edge_.load(order::acquire);
+  }
+  std::uint64_t begin() const noexcept { return bytes_->window().begin; }
+  // Stream times of the window; kNoTime while nothing with a time has come.
+  std::int64_t edge_time() const noexcept {
+    return edge_time_.load(order::relaxed);  // relaxed: written before edge_; a figure otherwise
+  }
+  std::int64_t oldest_time() const;
+  // Of what is at `offset`, or of the last thing before it.
+  std::int64_t time_at(std::uint64_t offset) const;
+  // Length in `format`: known once finished, or from upstream; -1 otherwise.
+  std::int64_t duration(GstFormat format) const;
+  std::int64_t upstream_duration() const noexcept {
+    return upstream_duration_.load(order::relaxed);  // relaxed: a figure
+  }
+
+  Place oldest() const;
+  // Where a player begins that wants what comes next: the edge, or the last key unit before it
+  // where the next packet cannot be decoded alone.
+  Place newest() const;
+  // BYTES: of the byte; TIME: of the frame that holds `time`, or of the key unit that `snap`
+  // picks.
+  Found find(std::int64_t position, Timeline::Snap snap) const;
+  // Behind the last unit of a recording that is finished.
+  Place past_the_end() const { return {edge(), timeline.window().end, edge_time()}; }
+  // The segment in which upstream sent what is at `offset`; format UNDEFINED if there was none.
+  GstSegment upstream_segment(std::uint64_t offset) const;
+
+  void add_player(const PlayerMark* mark);
+  void remove_player(const PlayerMark* mark) noexcept;
+  // How far the furthest player has ever been.
+  std::uint64_t furthest() const;
+  GstStructure* stats() const;
+
+  explicit Recording(Catcher::Pushed pushed)
+      : writer(std::move(pushed.writer)), bytes_(std::move(pushed.catcher)) {}
+
+ private:
+  Found find_time(std::int64_t time, Timeline::Snap snap) const;
+  Found in_run(const Indexed& run, std::int64_t time) const;
+  Place place_of(const Indexed& entry, std::uint64_t offset) const;
+
+  const std::shared_ptr<Catcher> bytes_;
+  GstClockTime time_shift_ = 0;  // fixed before format_ is
+  std::atomic<GstFormat> format_{GST_FORMAT_UNDEFINED};
+  std::atomic<std::uint64_t> edge_{0};
+  std::atomic<std::int64_t> edge_time_{kNoTime};
+  std::atomic<std::int64_t> upstream_duration_{-1};
+  std::atomic<bool> live_{false};
+  std::atomic<bool> failed_{false};
+
+  mutable Mutex mutex_;
+  std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);
+  mutable std::uint64_t furthest_ CATCHER_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace catcher::plugin

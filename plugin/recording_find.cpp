@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Where in a recording something is: by time, by byte, the oldest, the newest.
+#include <algorithm>
+
+#include "recording.hpp"
+
+namespace catcher::plugin {
+namespace {
+
+constexpr Found kEvicted{Found::Where::evicted, {}};
+constexpr Found kAhead{Found::Where::ahead, {}};
+
+Found there(const Place& place) {
+  return {Found::Where::there, place};
+}
+
+}  // namespace
+
+Place Recording::place_of(const Indexed& entry, std::uint64_t offset) const {
+  const Entry& what = entry.entry;
+  if (what.is_run()) return {offset, entry.index, what.time_at(offset)};
+  return {offset, entry.index, what.pts != kNoTime ? what.pts : what.order};
+}
+
+std::int64_t Recording::time_at(std::uint64_t offset) const {
+  if (format() != GST_FORMAT_TIME) return kNoTime;
+  const auto entry = timeline.at_offset(offset);
+  return entry ? place_of(*entry, offset).time : kNoTime;
+}
+
+std::int64_t Recording::oldest_time() const {
+  return oldest().time;
+}
+
+Place Recording::oldest() const {
+  const std::uint64_t first = begin();
+  if (format() != GST_FORMAT_TIME) return {first, 0, kNoTime};
+  const auto covering = timeline.at_offset(first);
+  if (covering && covering->entry.is_run()) return place_of(*covering, first);
+  const auto next = timeline.from_offset(first);
+  if (!next) return {edge(), timeline.window().end, edge_time()};
+  if (next->entry.is_run() || next->entry.is_key()) return place_of(*next, next->entry.offset);
+  // What comes before the first key unit cannot be decoded.
+  const auto key = timeline.key_unit(kNoTime, Timeline::Snap::after, next->index);
+  const Indexed& begins = key ? *key : *next;
+  return place_of(begins, begins.entry.offset);
+}
+
+Place Recording::newest() const {
+  const std::uint64_t end = edge();
+  if (format() != GST_FORMAT_TIME) return {end, 0, kNoTime};
+  const auto last = timeline.last();
+  if (!last) return {end, timeline.window().end, kNoTime};
+  const Entry& entry = last->entry;
+  if (entry.is_run()) return place_of(*last, std::max(end, entry.offset));
+  const auto after = entry.since_key == 0 || entry.since_key == Entry::kNoKey
+                         ? std::nullopt
+                         : timeline.at(last->index - entry.since_key);
+  if (after && after->offset >= begin()) {
+    return place_of({last->index - entry.since_key, *after}, after->offset);
+  }
+  return {entry.offset + entry.size, last->index + 1, edge_time()};
+}
+
+Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
+  if (format() == GST_FORMAT_TIME) return find_time(position, snap);
+  const auto offset = static_cast<std::uint64_t>(std::max<std::int64_t>(position, 0));
+  if (offset < begin()) return kEvicted;
+  if (offset >= edge()) return kAhead;
+  return there({offset, 0, kNoTime});
+}
+
+Found Recording::find_time(std::int64_t time, Timeline::Snap snap) const {
+  const std::uint64_t first = begin();
+  if (edge() <= first) return kAhead;
+  const auto at = timeline.at_time(time);
+  // Before all that was ever caught is the beginning; before what is kept is gone.
+  if (!at) return first == 0 ? there(oldest()) : kEvicted;
+  if (at->entry.is_run()) return in_run(*at, time);
+  if (edge_time() != kNoTime && time >= edge_time()) return kAhead;
+  const auto kept = timeline.from_offset(first);
+  if (!kept) return kAhead;
+  const auto key = timeline.key_unit(time, snap, kept->index);
+  if (!key) {
+    if (snap == Timeline::Snap::after) return kAhead;
+    return at->index < kept->index ? kEvicted : there(place_of(*at, at->entry.offset));
+  }
+  const bool too_late = snap == Timeline::Snap::before && key->entry.pts > time;
+  if (too_late && first != 0) return kEvicted;
+  if (key->entry.offset >= edge()) return kAhead;
+  return there(place_of(*key, key->entry.offset));
+}
+
+Found Recording::in_run(const Indexed& run, std::int64_t time) const {
+  std::uint64_t offset = run.entry.offset_at(time);
+  const auto next = timeline.at(run.index + 1);
+  if (next && offset >= next->offset) {
+    // Between two runs: what comes after the gap.
+    if (next->offset >= edge()) return kAhead;
+    return there(place_of({run.index + 1, *next}, next->offset));
+  }
+  if (offset < begin()) return kEvicted;
+  if (offset >= edge()) return kAhead;
+  return there(place_of(run, offset));
+}
+
+GstSegment Recording::upstream_segment(std::uint64_t offset) const {
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_UNDEFINED);
+  for (const EventPtr& event : events.held_at(offset).stickies) {
+    if (GST_EVENT_TYPE(event.get()) == GST_EVENT_SEGMENT) {
+      gst_event_copy_segment(event.get(), &segment);
+    }
+  }
+  return segment;
+}
+
+}  // namespace catcher::plugin
