@@ -31,6 +31,16 @@ gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept 
   return done;
 }
 
+// Upstream's, and without a maximum: what arrives is kept however late it is taken.
+gboolean answer_latency(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (!gst_pad_query_default(pad, parent, query)) return FALSE;
+  gboolean live = FALSE;
+  GstClockTime least = 0;
+  gst_query_parse_latency(query, &live, &least, nullptr);
+  gst_query_set_latency(query, live, least, GST_CLOCK_TIME_NONE);
+  return TRUE;
+}
+
 // What only the recording can answer is not asked of upstream.
 gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
   if (player_of(pad).query(query)) return TRUE;
@@ -40,6 +50,7 @@ gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept 
     case GST_QUERY_SEGMENT:
     case GST_QUERY_FORMATS:
     case GST_QUERY_ALLOCATION: return FALSE;
+    case GST_QUERY_LATENCY: return answer_latency(pad, parent, query);
     default: return gst_pad_query_default(pad, parent, query);
   }
 }

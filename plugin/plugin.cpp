@@ -13,4 +13,4 @@ static gboolean plugin_init(GstPlugin* plugin) {
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, catcher,
                   "Makes a stream that comes in once seekable for any number of readers",
-                  plugin_init, VERSION, "LGPL", PACKAGE, "https://gitlab.freedesktop.org/catcher")
+                  plugin_init, VERSION, "LGPL", PACKAGE, "Unknown package origin")
