@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The catcher authors
 //
 // Offset -> chunk. A ring of slot pointers, indexed by chunk number; chunks tile
-// [begin(), limit of the last one) in offset order, so a binary search over the ring
-// finds the chunk of any offset in O(log chunks), and the next chunk in O(1).
+// [begin(), limit of the last one) in offset order, so a search over the ring finds the
+// chunk of any offset in O(log chunks), mostly at once, and the next chunk in O(1).
 //
 // The search looks at slots without holding them, and may therefore read values of a
 // chunk that is just being replaced. That is harmless: whatever it comes up with is
@@ -180,28 +180,52 @@ class ChunkTable {
     return ring == nullptr ? nullptr : ring->at(index).load(order::acquire);
   }
 
-  // The slot of the last chunk whose base is at or below `offset`, as far as can be told
-  // without pins; nullptr when the table changed too much to tell.
+  // The slot of the chunk that holds `offset`, as far as can be told without pins; nullptr when
+  // the table changed too much to tell. Chunks are of much the same size, so a proportional
+  // guess is mostly right at once; every fourth probe halves, which bounds the rest.
   SlotType* search(std::uint64_t offset) const noexcept {
     // sync(next) acquire: pairs with the release in set_next().
     const std::uint64_t next = next_.load(order::acquire);
     // sync(first) acquire: pairs with the release in drop_oldest().
-    std::uint64_t low = first_.load(order::acquire);
-    std::uint64_t count = next > low ? next - low : 0;
-    SlotType* best = nullptr;
-    while (count > 0) {
-      const std::uint64_t half = count / 2;
-      SlotType* slot = slot_at(low + half);
-      // Relaxed: a guess, checked once the slot is pinned.
-      if (slot != nullptr && slot->base.load(order::relaxed) <= offset) {
-        best = slot;
-        low += half + 1;
-        count -= half + 1;
+    Probe low{first_.load(order::acquire), begin()};
+    if (low.index >= next) return nullptr;
+    Probe high{next - 1, 0};
+    SlotType* slot = slot_at(high.index);
+    if (slot == nullptr) return nullptr;
+    // Relaxed, here and below: guesses, checked once the slot is pinned.
+    high.base = slot->base.load(order::relaxed);
+    if (offset >= high.base || low.index == high.index) return slot;
+    // What is wanted lies in [low, high), however wrong the bases are.
+    for (unsigned probes = 1; high.index - low.index > 1; ++probes) {
+      const std::uint64_t index =
+          probes % 4 == 0 ? low.index + (high.index - low.index) / 2 : between(low, high, offset);
+      slot = slot_at(index);
+      if (slot == nullptr) return nullptr;
+      const std::uint64_t base = slot->base.load(order::relaxed);  // relaxed: as above
+      if (offset < base) {
+        high = {index, base};
+      } else if (offset < slot->limit.load(order::relaxed)) {  // relaxed: as above
+        return slot;
       } else {
-        count = half;
+        low = {index, base};
       }
     }
-    return best;
+    return slot_at(low.index);
+  }
+
+  struct Probe {
+    std::uint64_t index;
+    std::uint64_t base;
+  };
+
+  // Where a chunk that holds `offset` would be if all between were alike: inside (low, high).
+  static std::uint64_t between(Probe low, Probe high, std::uint64_t offset) noexcept {
+    const std::uint64_t last = high.index - low.index - 1;
+    if (offset <= low.base || high.base <= offset) return low.index + 1;
+    const double part =
+        static_cast<double>(offset - low.base) / static_cast<double>(high.base - low.base);
+    const auto step = static_cast<std::uint64_t>(part * static_cast<double>(last + 1));
+    return low.index + std::clamp<std::uint64_t>(step, 1, last);
   }
 
   // Room in the ring for one more chunk.
