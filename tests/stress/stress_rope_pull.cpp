@@ -138,7 +138,7 @@ void run_alone(const Config& config, Random& random) {
 }
 
 void run_together(const Config& config, Random& random) {
-  const std::uint64_t length = random.up_to(20'000);
+  const std::uint64_t length = random.up_to(3000);
   auto catcher = moody(config, length, random);
   std::vector<std::unique_ptr<Wanderer>> wanderers;
   std::vector<std::uint64_t> seeds;
