@@ -9,6 +9,7 @@
 #include "core/reader.hpp"
 #include "tests/support/check.hpp"
 #include "tests/support/failing_new.hpp"
+#include "tests/support/parked.hpp"
 #include "tests/support/streams.hpp"
 
 namespace {
@@ -153,8 +154,12 @@ START_TEST(releasing_a_hold_wakes_a_waiting_writer) {
   take(reader, 640);
   PinnedRange range;
   ck_assert_status(made.catcher->pin(0, 10, PinPolicy::hold, range), Status::ok);
-  std::thread writing(
-      [&] { demand(append(made.writer, 10, patiently()).bytes == 10, "the writer is woken"); });
+  Parked writer;
+  std::thread writing([&] {
+    writer.enter();
+    demand(append(made.writer, 10, patiently()).bytes == 10, "the writer is woken");
+  });
+  writer.wait("the writer sleeps until there is room");
 
   range.release();
 

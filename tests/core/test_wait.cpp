@@ -5,6 +5,7 @@
 #include "core/catcher.hpp"
 #include "core/reader.hpp"
 #include "tests/support/check.hpp"
+#include "tests/support/parked.hpp"
 #include "tests/support/streams.hpp"
 
 namespace {
@@ -215,7 +216,6 @@ END_TEST
 START_TEST(room_wakes_a_waiting_writer) {
   auto made = filled(640, kBlocking);
   Reader reader(made.catcher);
-  Gate written;
   std::thread writing([&] {
     demand(append(made.writer, 2000, patiently()).bytes == 2000, "room comes for all");
     made.writer.finish();
@@ -244,8 +244,13 @@ START_TEST(each_way_to_leave_a_chunk_wakes_a_waiting_writer) {
     Reader ahead(made.catcher);
     take(ahead, 640);
     Reader reader(made.catcher);
-    std::thread writing(
-        [&] { demand(append(made.writer, 10, patiently()).bytes == 10, "the writer is woken"); });
+    Parked writer;
+    std::thread writing([&] {
+      const auto bytes = pattern(640, 10);
+      writer.enter();
+      demand(made.writer.append(bytes, patiently()).bytes == 10, "the writer is woken");
+    });
+    writer.wait("the writer sleeps until there is room");
     leave(reader);
     writing.join();
   }
@@ -256,10 +261,13 @@ START_TEST(a_stop_token_wakes_a_waiting_writer) {
   auto made = filled(640, kBlocking);
   Reader reader(made.catcher);
   std::stop_source stop;
+  Parked writer;
   std::thread writing([&] {
     const Wait wait{Clock::now() + kPatience, stop.get_token()};
+    writer.enter();
     demand(append(made.writer, 10, wait).status == Status::cancelled, "the writer is stopped");
   });
+  writer.wait("the writer sleeps until there is room");
 
   stop.request_stop();
 
