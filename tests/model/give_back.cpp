@@ -57,6 +57,31 @@ struct TwoChunks : model::Suite<TwoChunks, 3> {
   void after() { rope.end(); }
 };
 
+// The rope finishes, and wants no memory any more, while an evicted chunk is left: its memory is
+// freed by whoever comes second, and does not wait for the rope's end.
+struct Finish : model::Suite<Finish, 2> {
+  std::shared_ptr<model::ModelMemory> memory = std::make_shared<model::ModelMemory>();
+  model::Rope rope{model::chunks_of(1), memory};
+  model::Pin pin;
+
+  Finish() {
+    model::append(rope, 2);
+    pin = rope.pin(0);
+    rope.drop_before(1);
+  }
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      rope.finish(catcher::RopeState::finished);
+      return;
+    }
+    model::expect_element(pin, 0);
+    pin.reset();
+  }
+
+  void after() { RL_ASSERT(memory->allocated() == 2 && memory->freed() == 1); }
+};
+
 // The rope ends while leases of two chunks are still held: one shared by two readers.
 template <int Readers>
 struct Close : model::Suite<Close<Readers>, Readers + 1> {
@@ -91,6 +116,7 @@ int main() {
   good &= model::search<Reuse>("reuse", model::Random{200000});
   good &= model::search<TwoChunks>("two chunks", model::Switches{2});
   good &= model::search<TwoChunks>("two chunks", model::Random{200000});
+  good &= model::search<Finish>("finish", model::Switches{4});
   good &= model::search<Close<1>>("close, one reader", model::Switches{4});
   good &= model::search<Close<3>>("close, three readers", model::Random{200000});
   return good ? 0 : 1;
