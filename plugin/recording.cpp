@@ -10,6 +10,8 @@
 namespace catcher::plugin {
 
 Recording::Made Recording::make(const Settings& settings) {
+  std::string why = settings.contradiction();
+  if (!why.empty()) return {nullptr, std::move(why)};
   Catcher::Pushed pushed = Catcher::push(settings.core());
   if (pushed.status != Status::ok) return {nullptr, std::move(pushed.why)};
   return {std::make_shared<Recording>(std::move(pushed)), {}};

@@ -36,6 +36,12 @@ Config Settings::core() const {
   return config;
 }
 
+std::string Settings::contradiction() const {
+  if (growth == Growth::Kind::constant || chunk_size <= chunk_size_max) return {};
+  return "chunk-size (" + std::to_string(chunk_size) + ") is larger than chunk-size-max (" +
+         std::to_string(chunk_size_max) + "); lower the one or raise the other.";
+}
+
 GType when_full_type() {
   static const GEnumValue values[] = {
       {as_gint(WhenFull::evict), "Drop the oldest chunk", "evict"},

@@ -26,6 +26,8 @@ struct Settings {
   Growth::Kind growth = Growth::Kind::geometric;
 
   Config core() const;
+  // Which properties cannot go together and what to change; empty if all can.
+  std::string contradiction() const;
 };
 
 // Where a player begins.
