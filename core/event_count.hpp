@@ -44,9 +44,10 @@ class EventCount {
   }
 
   void notify_all() noexcept {
-    // sync(sleep) acq_rel: pairs with itself in prepare(). An addition of nothing, not a
-    // load: only a read-modify-write is sure to see the latest count.
-    if (sleepers_.fetch_add(0, order::acq_rel) == 0) return;
+    // sync(sleep) release: pairs with the acquire in prepare(). An addition of nothing, not a
+    // load: only a read-modify-write is sure to see the latest count, and is seen itself by
+    // every sleeper that comes after it. With acquire alone compilers make it a load.
+    if (sleepers_.fetch_add(0, order::release) == 0) return;
     // sync(epoch) release: pairs with the acquire in prepare().
     epoch_.fetch_add(1, order::release);
     parking_.unpark_all(epoch_);
@@ -56,9 +57,10 @@ class EventCount {
   using Ticket = std::uint32_t;
 
   Ticket prepare() noexcept {
-    // sync(sleep) acq_rel: pairs with itself in notify_all(). Acquire: a sleeper that comes
-    // after the changer sees the change. Release: a changer that comes after sees the count.
-    sleepers_.fetch_add(1, order::acq_rel);
+    // sync(sleep) acquire: pairs with the release in notify_all(). A sleeper that comes after
+    // the changer sees the change; a changer that comes after sees the count, which is all
+    // that it needs of the sleeper.
+    sleepers_.fetch_add(1, order::acquire);
     // sync(epoch) acquire: pairs with the release in notify_all(); a sleeper that takes the
     // new epoch sees the change that caused it.
     return epoch_.load(order::acquire);
