@@ -25,6 +25,7 @@ struct Arrival {
   BufferPtr buffer;
   GstSegment segment{};
   guint32 seqnum = GST_SEQNUM_INVALID;  // of the segment
+  std::uint64_t segments = 0;           // that have come on this branch, this one too
 };
 
 class Branch {
@@ -147,6 +148,15 @@ class Branch {
     wait(
         gst_event_type_get_name(type), [&] { return count_locked(type) >= count; }, file, line);
   }
+  // Of this type, the last that was kept. Nothing if there is none.
+  EventPtr last_event(GstEventType type) const {
+    const std::lock_guard lock(mutex_);
+    for (auto one = arrivals_.rbegin(); one != arrivals_.rend(); ++one) {
+      if (one->event == nullptr || GST_EVENT_TYPE(one->event.get()) != type) continue;
+      return EventPtr(gst_event_ref(one->event.get()));
+    }
+    return nullptr;
+  }
   // Until a buffer has come in a segment with this seqnum.
   void wait_after(guint32 seqnum, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
@@ -225,7 +235,7 @@ class Branch {
   static Arrival copy(const Arrival& one) {
     return {EventPtr(one.event ? gst_event_ref(one.event.get()) : nullptr),
             BufferPtr(one.buffer ? gst_buffer_ref(one.buffer.get()) : nullptr), one.segment,
-            one.seqnum};
+            one.seqnum, one.segments};
   }
 
   static GstFlowReturn chain(GstPad* self, GstObject*, GstBuffer* buffer) noexcept {
@@ -247,7 +257,7 @@ class Branch {
     if (flushing_ || stopped_) return GST_FLOW_FLUSHING;
     if (flow_ != GST_FLOW_OK) return flow_;
     if (admitted_ != kNoLimit) --admitted_;
-    Arrival one{nullptr, std::move(buffer), segment_, seqnum_};
+    Arrival one{nullptr, std::move(buffer), segment_, seqnum_, segments_};
     lock.unlock();
     const GstFlowReturn flow = look_ ? look_(one) : GST_FLOW_OK;
     lock.lock();
@@ -270,10 +280,11 @@ class Branch {
       case GST_EVENT_SEGMENT:
         gst_event_copy_segment(event.get(), &segment_);
         seqnum_ = gst_event_get_seqnum(event.get());
+        ++segments_;
         break;
       default: break;
     }
-    arrivals_.push_back({std::move(event), nullptr, segment_, seqnum_});
+    arrivals_.push_back({std::move(event), nullptr, segment_, seqnum_, segments_});
     changed_.notify_all();
   }
 
@@ -314,7 +325,7 @@ class Branch {
   std::vector<Arrival> arrivals_;
   GstSegment segment_{};
   guint32 seqnum_ = GST_SEQNUM_INVALID, buffer_seqnum_ = GST_SEQNUM_INVALID;
-  std::uint64_t admitted_ = kNoLimit, bytes_ = 0, buffers_ = 0;
+  std::uint64_t admitted_ = kNoLimit, bytes_ = 0, buffers_ = 0, segments_ = 0;
   GstFlowReturn flow_ = GST_FLOW_OK;
   bool flushing_ = false, stopped_ = false, waits_ = false;
 };

@@ -40,7 +40,7 @@ class Upstream {
     gst_pad_set_element_private(pad(), this);
     gst_pad_set_query_function(pad(), query);
     gst_pad_set_event_function(pad(), [](GstPad* self, GstObject*, GstEvent* event) noexcept {
-      of(self).events_back_.fetch_add(1);
+      if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK) of(self).seeks_.fetch_add(1);
       gst_event_unref(event);
       return gboolean{TRUE};
     });
@@ -65,8 +65,8 @@ class Upstream {
     duration_format_ = format;
     duration_ = duration;
   }
-  // Events that came back from the element. A branch's seek must not be among them.
-  unsigned events_back() const { return events_back_; }
+  // Seeks that the element has sent here.
+  unsigned seeks() const { return seeks_; }
 
   // ---- what it sends. Each takes over what it is given.
   bool send(GstEvent* event) { return gst_pad_push_event(pad(), event); }
@@ -127,7 +127,7 @@ class Upstream {
   GstClockTime latency_ = GST_CLOCK_TIME_NONE;
   GstFormat duration_format_ = GST_FORMAT_UNDEFINED;
   gint64 duration_ = -1;
-  std::atomic<unsigned> events_back_{0};
+  std::atomic<unsigned> seeks_{0};
 };
 
 }  // namespace catcher::test
