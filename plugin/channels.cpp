@@ -57,13 +57,42 @@ Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
   return dropped;
 }
 
-std::shared_ptr<Recording> find(const std::string& name) {
+// One player's hold on a recording. When it ends, the recording may be what is beyond the budget.
+struct Use {
+  std::shared_ptr<Recording> recording;
+
+  explicit Use(std::shared_ptr<Recording> used) noexcept : recording(std::move(used)) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    recording.reset();
+    Registry& all = registry();
+    Dropped dropped;
+    Lock lock(all.mutex);
+    dropped = keep_budget(all);
+    lock.unlock();
+  }
+};
+
+bool is_published(const std::string& name) {
   Registry& all = registry();
   Lock lock(all.mutex);
   const auto found = all.channels.find(name);
-  if (found == all.channels.end()) return nullptr;
-  found->second.last_used = ++all.uses;
-  return found->second.recording;
+  return found != all.channels.end() && found->second.recording != nullptr;
+}
+
+std::shared_ptr<Recording> find(const std::string& name) {
+  Registry& all = registry();
+  std::shared_ptr<Recording> recording;
+  {
+    Lock lock(all.mutex);
+    const auto found = all.channels.find(name);
+    if (found == all.channels.end() || found->second.recording == nullptr) return nullptr;
+    found->second.last_used = ++all.uses;
+    recording = found->second.recording;
+  }
+  Recording* used = recording.get();
+  return {std::make_shared<Use>(std::move(recording)), used};
 }
 
 }  // namespace
@@ -121,8 +150,8 @@ std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,
   while (!stop()) {
     std::shared_ptr<Recording> found = find(name);
     if (found != nullptr || timeout == 0) return found;
-    const bool in_time = registry().published.sleep_unless(
-        [&] { return stop() || find(name) != nullptr; }, deadline);
+    const bool in_time =
+        registry().published.sleep_unless([&] { return stop() || is_published(name); }, deadline);
     if (!in_time) return find(name);
   }
   return nullptr;

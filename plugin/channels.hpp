@@ -48,7 +48,8 @@ std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,
 // Makes everyone in await() look at `interrupted`.
 void wake() noexcept;
 
-// Bytes of recordings that are kept without a writer; those that somebody plays are never dropped.
+// Bytes of recordings that are kept without a writer; one that somebody plays is not dropped before
+// he has let go of it.
 void set_budget(std::uint64_t bytes);
 std::uint64_t budget();
 

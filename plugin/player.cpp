@@ -118,7 +118,10 @@ void Player::loop(gpointer self) noexcept {
 }
 
 GstFlowReturn Player::step() {
-  if (playing_ == nullptr && !open()) return GST_FLOW_FLUSHING;
+  if (playing_ == nullptr) {
+    const GstFlowReturn opened = open();
+    if (opened != GST_FLOW_OK) return opened;
+  }
   if (!placed_) return find_place();
   return deliver();
 }
@@ -135,9 +138,12 @@ void Player::pause(GstFlowReturn flow) {
   gst_pad_push_event(pad_, gst_event_new_eos());
 }
 
-bool Player::open() {
+GstFlowReturn Player::open() {
   std::shared_ptr<Recording> found = host_.await_recording(interrupted_);
-  if (found == nullptr) return false;
+  if (found == nullptr) {
+    return interrupted_.load(order::relaxed) ? GST_FLOW_FLUSHING  // relaxed: see change()
+                                             : GST_FLOW_ERROR;
+  }
   try {
     reader_.emplace(found->bytes());
     entries_.emplace(found->timeline);
@@ -146,12 +152,12 @@ bool Player::open() {
     reader_.reset();
     GST_ELEMENT_ERROR(host_.element(), RESOURCE, NO_SPACE_LEFT, ("No memory for another reader."),
                       (nullptr));
-    return false;
+    return GST_FLOW_ERROR;
   }
   playing_ = found.get();
   Lock lock(mutex_);
   recording_ = std::move(found);
-  return true;
+  return GST_FLOW_OK;
 }
 
 void Player::close() {

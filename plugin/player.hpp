@@ -116,7 +116,7 @@ class Player {
   static void loop(gpointer self) noexcept;
   GstFlowReturn step();
   void pause(GstFlowReturn flow);
-  bool open();
+  GstFlowReturn open();
   void close();
   template <class Predicate>
   bool wait_until(const Predicate& is_due);  // false: interrupted
