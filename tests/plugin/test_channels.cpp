@@ -247,7 +247,7 @@ START_TEST(a_recording_larger_than_the_budget_is_not_kept) {
 }
 END_TEST
 
-START_TEST(what_somebody_plays_is_never_dropped) {
+START_TEST(what_somebody_plays_is_dropped_when_he_has_let_go_of_it) {
   leave("played", 10'000);
   leave("idle", 10'000);
   auto played = now("played");
@@ -258,6 +258,7 @@ START_TEST(what_somebody_plays_is_never_dropped) {
   ck_assert(now("played") == played);
   ck_assert(now("idle") == nullptr);
   played.reset();
+  ck_assert(now("played") == nullptr);
   drop_all();
 }
 END_TEST
@@ -336,7 +337,8 @@ int main(int argc, char** argv) {
          what_was_interrupted_before_does_not_wait}},
        {"budget",
         {what_was_used_least_recently_is_dropped_first,
-         a_recording_larger_than_the_budget_is_not_kept, what_somebody_plays_is_never_dropped,
+         a_recording_larger_than_the_budget_is_not_kept,
+         what_somebody_plays_is_dropped_when_he_has_let_go_of_it,
          what_is_still_written_is_never_dropped_nor_counted, a_dropped_recording_is_freed}},
        {"threads", {writers_and_players_of_many_channels_do_not_disturb_each_other}}});
 }
