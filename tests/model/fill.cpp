@@ -62,9 +62,9 @@ struct FillRope : model::Suite<FillRope, 3> {
 }  // namespace
 
 int main() {
-  bool good = model::search<Fill<2>>("two readers", model::Switches{5});
-  good &= model::search<Fill<3>>("three readers", model::Switches{2});
-  good &= model::search<Fill<3>>("three readers", model::Random{500000});
-  good &= model::search<FillRope>("over a rope", model::Random{200000});
+  const bool good = model::search<Fill<2>>("two readers", model::Switches{5}) &&
+                    model::search<Fill<3>>("three readers", model::Switches{2}) &&
+                    model::search<Fill<3>>("three readers", model::Random{500000}) &&
+                    model::search<FillRope>("over a rope", model::Random{200000});
   return good ? 0 : 1;
 }

@@ -64,9 +64,9 @@ struct Resume : model::Suite<Resume, 3> {
 }  // namespace
 
 int main() {
-  bool good = model::search<Finish>("finish", model::Switches{2});
-  good &= model::search<Finish>("finish", model::Random{200000});
-  good &= model::search<Resume>("resume", model::Switches{2});
-  good &= model::search<Resume>("resume", model::Random{300000});
+  const bool good = model::search<Finish>("finish", model::Switches{2}) &&
+                    model::search<Finish>("finish", model::Random{200000}) &&
+                    model::search<Resume>("resume", model::Switches{2}) &&
+                    model::search<Resume>("resume", model::Random{300000});
   return good ? 0 : 1;
 }

@@ -112,12 +112,12 @@ struct Close : model::Suite<Close<Readers>, Readers + 1> {
 }  // namespace
 
 int main() {
-  bool good = model::search<Reuse>("reuse", model::Switches{3});
-  good &= model::search<Reuse>("reuse", model::Random{200000});
-  good &= model::search<TwoChunks>("two chunks", model::Switches{2});
-  good &= model::search<TwoChunks>("two chunks", model::Random{200000});
-  good &= model::search<Finish>("finish", model::Switches{4});
-  good &= model::search<Close<1>>("close, one reader", model::Switches{4});
-  good &= model::search<Close<3>>("close, three readers", model::Random{200000});
+  const bool good = model::search<Reuse>("reuse", model::Switches{3}) &&
+                    model::search<Reuse>("reuse", model::Random{200000}) &&
+                    model::search<TwoChunks>("two chunks", model::Switches{2}) &&
+                    model::search<TwoChunks>("two chunks", model::Random{200000}) &&
+                    model::search<Finish>("finish", model::Switches{4}) &&
+                    model::search<Close<1>>("close, one reader", model::Switches{4}) &&
+                    model::search<Close<3>>("close, three readers", model::Random{200000});
   return good ? 0 : 1;
 }

@@ -73,9 +73,9 @@ struct SamePlace : model::Suite<SamePlace, 2> {
 
 int main() {
   // The first four slots are one block, the first ring has eight places.
-  bool good = model::search<SamePlace>("the same place", model::Random{100000});
-  good &= model::search<Grow<8, 2>>("a larger ring", model::Random{200000});
-  good &= model::search<Grow<4, 1>>("more slots", model::Random{100000});
-  good &= model::search<Grow<4, 1>>("more slots", model::Switches{1});
+  const bool good = model::search<SamePlace>("the same place", model::Random{100000}) &&
+                    model::search<Grow<8, 2>>("a larger ring", model::Random{200000}) &&
+                    model::search<Grow<4, 1>>("more slots", model::Random{100000}) &&
+                    model::search<Grow<4, 1>>("more slots", model::Switches{1});
   return good ? 0 : 1;
 }

@@ -67,8 +67,8 @@ struct Lapped : model::Suite<Lapped, 2> {
 }  // namespace
 
 int main() {
-  bool good = model::search<PinEvict<1, 1>>("one reader", model::Switches{1});
-  good &= model::search<PinEvict<2, 3>>("two readers", model::Random{300000});
-  good &= model::search<Lapped>("lapped", model::Random{200000});
+  const bool good = model::search<PinEvict<1, 1>>("one reader", model::Switches{1}) &&
+                    model::search<PinEvict<2, 3>>("two readers", model::Random{300000}) &&
+                    model::search<Lapped>("lapped", model::Random{200000});
   return good ? 0 : 1;
 }

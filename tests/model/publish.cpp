@@ -71,8 +71,8 @@ struct OneElement : model::Suite<OneElement, 2> {
 }  // namespace
 
 int main() {
-  bool good = model::search<OneElement>("one element", model::Every{});
-  good &= model::search<Publish>("two readers", model::Switches{1});
-  good &= model::search<Publish>("two readers", model::Random{200000});
+  const bool good = model::search<OneElement>("one element", model::Every{}) &&
+                    model::search<Publish>("two readers", model::Switches{1}) &&
+                    model::search<Publish>("two readers", model::Random{200000});
   return good ? 0 : 1;
 }

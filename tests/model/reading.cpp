@@ -62,7 +62,7 @@ struct Reading : model::Suite<Reading<Readers>, Readers + 1> {
 }  // namespace
 
 int main() {
-  bool good = model::search<Reading<1>>("one reader", model::Switches{2});
-  good &= model::search<Reading<2>>("two readers", model::Random{200000});
+  const bool good = model::search<Reading<1>>("one reader", model::Switches{2}) &&
+                    model::search<Reading<2>>("two readers", model::Random{200000});
   return good ? 0 : 1;
 }

@@ -74,8 +74,8 @@ struct Slowest : model::Suite<Slowest<Readers, More>, Readers + 1> {
 }  // namespace
 
 int main() {
-  bool good = model::search<Slowest<1, 1>>("one reader", model::Switches{2});
-  good &= model::search<Slowest<1, 2>>("one reader", model::Random{200000});
-  good &= model::search<Slowest<2, 2>>("two readers", model::Random{200000});
+  const bool good = model::search<Slowest<1, 1>>("one reader", model::Switches{2}) &&
+                    model::search<Slowest<1, 2>>("one reader", model::Random{200000}) &&
+                    model::search<Slowest<2, 2>>("two readers", model::Random{200000});
   return good ? 0 : 1;
 }

@@ -17,7 +17,6 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <source_location>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -62,10 +61,19 @@ inline bool has_no_memory() {
 
 namespace model {
 
-using Location = std::source_location;
+// Where the core touched a cell. std::source_location is not there with clang 14.
+struct Location {
+  static Location current(const char* function = __builtin_FUNCTION(),
+                          const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+    return {function, file, line};
+  }
+  const char* function;
+  const char* file;
+  unsigned line;
+};
 
 inline rl::debug_info info(const Location& at) {
-  return {at.function_name(), at.file_name(), at.line()};
+  return {at.function, at.file, at.line};
 }
 
 inline rl::memory_order to_model(std::memory_order order) {

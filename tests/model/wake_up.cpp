@@ -69,10 +69,10 @@ struct Again : model::Suite<Again, 2> {
 }  // namespace
 
 int main() {
-  bool good = model::search<OneChange<1>>("one sleeper", model::Every{});
-  good &= model::search<OneChange<2>>("two sleepers", model::Switches{3});
-  good &= model::search<OneChange<2>>("two sleepers", model::Random{300000});
-  good &= model::search<TwoChanges>("two changers", model::Random{300000});
-  good &= model::search<Again>("again", model::Switches{4});
+  const bool good = model::search<OneChange<1>>("one sleeper", model::Every{}) &&
+                    model::search<OneChange<2>>("two sleepers", model::Switches{3}) &&
+                    model::search<OneChange<2>>("two sleepers", model::Random{300000}) &&
+                    model::search<TwoChanges>("two changers", model::Random{300000}) &&
+                    model::search<Again>("again", model::Switches{4});
   return good ? 0 : 1;
 }
