@@ -122,10 +122,10 @@ GstFlowReturn Player::begin_at(const Place& place) {
   const Recording& recording = *playing_;
   const GstFormat format = recording.format();
   const bool timed = format == GST_FORMAT_TIME;
+  // What ended before it said in which is nothing in either.
+  const GstFormat played = format == GST_FORMAT_UNDEFINED ? GST_FORMAT_TIME : format;
   GstSegment segment = this->segment();
-  if (segment.format != format) {
-    gst_segment_init(&segment, format == GST_FORMAT_UNDEFINED ? GST_FORMAT_TIME : format);
-  }
+  if (segment.format != played) gst_segment_init(&segment, played);
   Place begins = place;
   if (!timed) begins.time = static_cast<std::int64_t>(place.offset);
   begins.time = std::max<std::int64_t>(begins.time, 0);

@@ -63,7 +63,18 @@ void Recorder::stop() {
 
 void Recorder::restart() {
   std::shared_ptr<Recording> ended = recording();
-  if (begin() && ended != nullptr) ended->finish();
+  if (!begin()) return;
+  if (ended != nullptr) ended->finish();
+  // What holds on the pad goes on to hold; upstream does not send it again.
+  gst_pad_sticky_events_foreach(
+      pad_,
+      [](GstPad*, GstEvent** event, gpointer self) noexcept {
+        const GstEventType type = GST_EVENT_TYPE(*event);
+        const bool ends = type == GST_EVENT_SEGMENT || type == GST_EVENT_EOS;
+        if (!ends) static_cast<Recorder*>(self)->take_event(*event);
+        return gboolean{TRUE};
+      },
+      this);
 }
 
 std::shared_ptr<Recording> Recorder::recording() const {
@@ -87,6 +98,8 @@ Wait Recorder::wait() const {
 
 bool Recorder::take_event(GstEvent* event) {
   if (own_ == nullptr) return false;
+  // A sticky that was refused comes again before each buffer: its error is posted already.
+  if (broken_ && GST_EVENT_TYPE(event) != GST_EVENT_EOS) return false;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_SEGMENT: return take_segment(event);
     case GST_EVENT_CAPS:

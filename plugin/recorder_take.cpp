@@ -153,7 +153,8 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
     if (written.flow != GST_FLOW_OK) return written.flow;
     done += written.bytes;
   }
-  if (own_->timeline.append_packet(packet) == Status::bad_argument) {
+  const Status added = own_->timeline.append_packet(packet);
+  if (added == Status::bad_argument) {
     const auto last = own_->timeline.last();
     GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
                       ("The packet at offset %" G_GUINT64_FORMAT " has DTS %" G_GINT64_FORMAT
@@ -163,6 +164,7 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
                        packet.offset, packet.dts, last ? last->entry.order : kNoTime));
     return broken();
   }
+  if (added != Status::ok) return refuse(added, size);
   const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
   if (start != kNoTime) {
     const auto lasts =
@@ -244,7 +246,8 @@ GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
     case Status::out_of_memory:
       GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory for more."),
                         ("At offset %" G_GUINT64_FORMAT
-                         ". Lower max-size-bytes or chunk-size-max; what was caught can be played.",
+                         ". Lower max-size-bytes, chunk-size or chunk-size-max; what was caught "
+                         "can be played.",
                          offset));
       break;
     default:
