@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: The catcher authors
 //
-// Owning pointers to GStreamer's counted things. Each owns one reference; `add_ref()` makes another.
+// Owning pointers to GStreamer's counted things. Each owns one reference; `add_ref()` makes
+// another.
 #pragma once
 
 #include <gst/gst.h>
