@@ -73,10 +73,24 @@ bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegme
                                          : static_cast<std::int64_t>(recording.edge());
   }
   segment.duration = end < 0 ? GST_CLOCK_TIME_NONE : static_cast<guint64>(end);
+  const auto resolve = [end](GstSeekType type, std::int64_t value, guint64 now) {
+    if (type == GST_SEEK_TYPE_NONE) return now;
+    if (type == GST_SEEK_TYPE_SET && value < 0) return GST_CLOCK_TIME_NONE;
+    const std::int64_t from = type == GST_SEEK_TYPE_END ? end : 0;
+    const std::int64_t place = std::max<std::int64_t>(from + value, 0);
+    return static_cast<guint64>(end < 0 ? place : std::min(place, end));
+  };
+  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
+  if (from_end && end < 0) return false;
+  const guint64 start = resolve(seek.start_type, seek.start, segment.start);
+  const guint64 stop = resolve(seek.stop_type, seek.stop, segment.stop);
+  if (GST_CLOCK_TIME_IS_VALID(stop) && start > stop) return false;
+  const auto as_set = [](GstSeekType type) {
+    return type == GST_SEEK_TYPE_NONE ? type : GST_SEEK_TYPE_SET;
+  };
   gboolean moves = FALSE;
-  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, seek.start_type,
-                           static_cast<guint64>(seek.start), seek.stop_type,
-                           static_cast<guint64>(seek.stop), &moves)) {
+  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, as_set(seek.start_type),
+                           start, as_set(seek.stop_type), stop, &moves)) {
     return false;
   }
   segment.duration = GST_CLOCK_TIME_NONE;
