@@ -131,11 +131,13 @@ void Player::pause(GstFlowReturn flow) {
   gst_pad_pause_task(pad_);
   if (reader_) reader_->set_holds_back(false);
   if (flow == GST_FLOW_NOT_LINKED) resumes_ = true;
-  if (flow == GST_FLOW_NOT_LINKED || flow >= GST_FLOW_EOS) return;
+  if (flow > GST_FLOW_EOS) return;  // not linked, or flushing
   // Whoever stopped downstream has posted what happened there; this names the branch. An error
   // of this player's own is GST_FLOW_ERROR too, and was posted where it was found.
-  if (flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(host_.element(), flow);
-  gst_pad_push_event(pad_, gst_event_new_eos());
+  if (flow < GST_FLOW_EOS && flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(host_.element(), flow);
+  GstEvent* eos = gst_event_new_eos();
+  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(eos, seqnum_);
+  gst_pad_push_event(pad_, eos);
 }
 
 GstFlowReturn Player::open() {
@@ -192,9 +194,6 @@ void Player::moved(std::int64_t time) noexcept {
 GstFlowReturn Player::end() {
   GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, reader_->offset());
   host_.on_end(*playing_);
-  const EventPtr eos(gst_event_new_eos());
-  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(eos.get(), seqnum_);
-  gst_pad_push_event(pad_, gst_event_ref(eos.get()));
   return GST_FLOW_EOS;
 }
 
