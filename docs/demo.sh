@@ -11,9 +11,9 @@ top=$(dirname "$here")
 usage() {
   cat <<'TEXT'
 sh docs/demo.sh [--play] [FILE | --command 'CMD ARGS']
-  FILE       is piped in at 400 kB/s; without one, a piece of music from a Debian package is
+  FILE       is piped in over 20 seconds; without one, a piece of music from a Debian package is
   --command  what CMD prints is piped in as fast as it comes; no shell reads CMD ARGS
-  --play     to the speakers as well
+  --play     to the speakers as well, which takes as long as the music
 Each branch's audio is written to a WAV file in build/demo/.
 TEXT
 }
@@ -25,21 +25,23 @@ while [ $# -gt 0 ]; do
     --command) command=${2:?--command needs a command line}; shift ;;
     --help) usage; exit 0 ;;
     -*) usage >&2; exit 2 ;;
-    *) file=$1 ;;
+    *) [ -z "$file" ] || { usage >&2; exit 2; }; file=$1 ;;
   esac
   shift
 done
+[ -z "$file" ] || [ -z "$command" ] || { usage >&2; exit 2; }
 
 # shellcheck disable=SC2086 # lists of words
 need_packages $build_packages $media_packages ${play:+$play_packages} || exit 1
 if [ -z "$command" ]; then
-  # pv writes 400 kB each second, however fast its reader is: a network in little.
   # shellcheck disable=SC2086
   [ -n "$file" ] || need_packages $music_packages || exit 1
-  file=${file:-$music_track}
-  [ -r "$file" ] || { echo "Cannot read $file" >&2; exit 1; }
   need_packages pv || exit 1
-  command="pv -q -L 400k '$(printf %s "$file" | sed "s/'/'\\\\''/g")'"
+  file=${file:-$music_track}
+  [ -f "$file" ] && [ -r "$file" ] || { echo "Cannot read $file" >&2; exit 1; }
+  # So many bytes a second, however fast the reader is: a network in little.
+  pace=$(($(wc -c <"$file") / 20 + 1))
+  command="pv -q -L $pace '$(printf %s "$file" | sed "s/'/'\\\\''/g")'"
 fi
 
 build=$top/build
@@ -53,4 +55,5 @@ fi
 
 GST_PLUGIN_PATH_1_0=$build/plugin GST_REGISTRY_1_0=$build/demo/registry.bin
 export GST_PLUGIN_PATH_1_0 GST_REGISTRY_1_0
+echo "Playing: $command"
 exec "$build/docs/examples/catcher-demo" $play --out "$build/demo" --command "$command"
