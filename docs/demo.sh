@@ -38,7 +38,10 @@ if [ -z "$command" ]; then
   [ -n "$file" ] || need_packages $music_packages || exit 1
   need_packages pv || exit 1
   file=${file:-$music_track}
-  [ -f "$file" ] && [ -r "$file" ] || { echo "Cannot read $file" >&2; exit 1; }
+  if ! [ -f "$file" ] || ! [ -r "$file" ]; then
+    echo "Cannot read $file" >&2
+    exit 1
+  fi
   # So many bytes a second, however fast the reader is: a network in little.
   pace=$(($(wc -c <"$file") / 20 + 1))
   command="pv -q -L $pace '$(printf %s "$file" | sed "s/'/'\\\\''/g")'"
