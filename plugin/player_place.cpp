@@ -137,13 +137,14 @@ GstFlowReturn Player::begin_at(const Place& place) {
     }
     segment.start = segment.time = static_cast<guint64>(begins.time);
   } else {
-    begins.time = static_cast<std::int64_t>(segment.start);
+    // Not always the segment's start: a seek without one goes on from where it is.
+    begins.time = static_cast<std::int64_t>(segment.position);
   }
   if (target_.base == Target::Base::by_place) {
     segment.offset = 0;
     segment.base = timed ? base_at(begins) : 0;
   }
-  segment.position = segment.start;
+  segment.position = static_cast<guint64>(begins.time);
 
   go_to(place.offset);
   reader_->set_holds_back(true);

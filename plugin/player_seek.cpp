@@ -121,7 +121,7 @@ void Player::carry_out(const Seek& seek, const Recording& recording, const GstSe
   if (playing_ == &recording) {
     target_ = {};
     target_.is_start = false;
-    target_.position = static_cast<std::int64_t>(segment.start);
+    target_.position = static_cast<std::int64_t>(segment.position);
     target_.snap = snap_of(seek.flags);
     target_.snaps = (seek.flags & GST_SEEK_FLAG_KEY_UNIT) != 0;
     target_.base = Target::Base::by_seek;

@@ -263,6 +263,63 @@ START_TEST(a_stop_position_ends_at_its_sample) {
 }
 END_TEST
 
+START_TEST(a_seek_without_a_start_goes_on_from_its_place) {
+  const Audio audio = coded_audio(50'000, 48000);
+  Element tee("catchertee");
+  Upstream upstream(tee.get());
+  const Follower follower(audio);
+  Branch branch(tee.get());
+  branch.looks(follower).admit(1);
+  branch.link();
+  tee.to(GST_STATE_PLAYING);
+  upstream.begin(GST_FORMAT_TIME, frame_caps(48000).c_str());
+  give_frames(upstream, 0, audio.frames(), 48000);
+  branch.wait_blocked();
+  const std::uint64_t next = follower.next();
+  GstEvent* seek = gst_event_new_seek(
+      1.0, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+      GST_SEEK_TYPE_NONE, -1, GST_SEEK_TYPE_SET, GST_SECOND);
+  const guint32 seqnum = gst_event_get_seqnum(seek);
+
+  ck_assert(branch.send(seek));
+  branch.unblock();
+  branch.wait_eos();
+
+  ck_assert(follower.first_of(seqnum) == next);
+  ck_assert_uint_eq(follower.next(), 48'000);
+}
+END_TEST
+
+START_TEST(a_seek_from_the_end_counts_back_from_it) {
+  const Audio audio = coded_audio(50'000, 48000);
+  Element tee("catchertee");
+  Upstream upstream(tee.get());
+  const Follower follower(audio);
+  Branch branch(tee.get());
+  branch.looks(follower).link();
+  tee.to(GST_STATE_PLAYING);
+  upstream.begin(GST_FORMAT_TIME, frame_caps(48000).c_str());
+  give_frames(upstream, 0, audio.frames(), 48000);
+  upstream.eos();
+  branch.wait_eos();
+  const auto seek = [&](gint64 back) {
+    GstEvent* event =
+        gst_event_new_seek(1.0, GST_FORMAT_TIME,
+                           static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+                           GST_SEEK_TYPE_END, -back, GST_SEEK_TYPE_NONE, -1);
+    const guint32 seqnum = gst_event_get_seqnum(event);
+    branch.forget();
+    demand(branch.send(event), "a seek from the end is taken");
+    branch.wait_eos();
+    return follower.first_of(seqnum);
+  };
+
+  ck_assert(seek(GST_SECOND) == 2'000);
+  ck_assert(seek(GST_MSECOND) == 50'000 - 48);
+  ck_assert(seek(100 * GST_SECOND) == 0);
+}
+END_TEST
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -273,5 +330,6 @@ int main(int argc, char** argv) {
          a_real_track_is_sample_exact_while_it_arrives,
          a_seek_beyond_the_edge_waits_for_its_sample}},
        {"ended",
-        {a_seek_after_the_end_plays_to_the_end_again, a_stop_position_ends_at_its_sample}}});
+        {a_seek_after_the_end_plays_to_the_end_again, a_stop_position_ends_at_its_sample,
+         a_seek_without_a_start_goes_on_from_its_place, a_seek_from_the_end_counts_back_from_it}}});
 }
