@@ -40,7 +40,7 @@ class Branch {
   Branch(GstElement* element, GstPtr<GstPad> src)
       : element_(GST_ELEMENT_CAST(gst_object_ref(element))),
         src_(std::move(src)),
-        sink_(GST_PAD_CAST(gst_object_ref_sink(gst_pad_new("downstream", GST_PAD_SINK)))) {
+        sink_(bare_pad("downstream", GST_PAD_SINK)) {
     demand(src_ != nullptr, "a pad can be had");
     gst_pad_set_element_private(sink(), this);
     gst_pad_set_chain_function(sink(), chain);

@@ -26,6 +26,17 @@ using plugin::TextPtr;
 inline constexpr GstClockTime kPatienceNs =
     static_cast<GstClockTime>(std::chrono::nanoseconds(kPatience).count());
 
+// A pad that belongs to no element and takes anything. Its template keeps GStreamer from answering
+// CAPS with those of a sticky event that another thread replaces.
+inline GstPtr<GstPad> bare_pad(const char* name, GstPadDirection direction) {
+  const CapsPtr any(gst_caps_new_any());
+  GstPadTemplate* any_pad = gst_pad_template_new("any", direction, GST_PAD_ALWAYS, any.get());
+  gst_object_ref_sink(any_pad);
+  GstPtr<GstPad> pad(GST_PAD_CAST(gst_object_ref_sink(gst_pad_new_from_template(any_pad, name))));
+  gst_object_unref(any_pad);
+  return pad;
+}
+
 struct PostedError {
   GQuark domain = 0;
   gint code = 0;

@@ -35,8 +35,7 @@ inline BufferPtr pattern_buffer(std::uint64_t offset, std::size_t size) {
 class Upstream {
  public:
   // `element` outlives this, or is let go of by unlink().
-  explicit Upstream(GstElement* element)
-      : pad_(GST_PAD_CAST(gst_object_ref_sink(gst_pad_new("upstream", GST_PAD_SRC)))) {
+  explicit Upstream(GstElement* element) : pad_(bare_pad("upstream", GST_PAD_SRC)) {
     gst_pad_set_element_private(pad(), this);
     gst_pad_set_query_function(pad(), query);
     gst_pad_set_event_function(pad(), [](GstPad* self, GstObject*, GstEvent* event) noexcept {
