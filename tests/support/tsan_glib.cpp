@@ -10,6 +10,10 @@
 #include <gst/gst.h>
 #include <sanitizer/tsan_interface.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 namespace {
 
 // The library's own function behind one of ours. A static would be guarded by a lock.
@@ -23,6 +27,30 @@ void give_up(void* object) {
   __tsan_release(object);
   __tsan_acquire(object);
 }
+
+// GLib hands work to its pool's threads under locks that it calls within itself, where nothing can
+// stand before them. In this pool each piece of work has a thread of its own. Just enough of one
+// for GStreamer's tasks.
+struct VisiblePool : GThreadPool {
+  std::mutex mutex;
+  std::condition_variable ended;
+  unsigned running = 0;
+
+  void run(gpointer data) {
+    const std::lock_guard lock(mutex);
+    ++running;
+    std::thread([this, data] {
+      func(data, user_data);
+      const std::lock_guard end(mutex);
+      --running;
+      ended.notify_all();
+    }).detach();
+  }
+  void wait() {
+    std::unique_lock lock(mutex);
+    ended.wait(lock, [this] { return running == 0; });
+  }
+};
 
 }  // namespace
 
@@ -73,6 +101,26 @@ VISIBLE gboolean(g_once_init_enter)(volatile void* location) {
 VISIBLE void(g_once_init_leave)(volatile void* location, gsize result) {
   __tsan_release(const_cast<void*>(location));
   real<void(volatile void*, gsize)>("g_once_init_leave")(location, result);
+}
+
+VISIBLE GThreadPool* g_thread_pool_new(GFunc func, gpointer user_data, gint, gboolean exclusive,
+                                       GError**) {
+  auto* pool = new VisiblePool;
+  pool->func = func;
+  pool->user_data = user_data;
+  pool->exclusive = exclusive;
+  return pool;
+}
+
+VISIBLE gboolean g_thread_pool_push(GThreadPool* pool, gpointer data, GError**) {
+  static_cast<VisiblePool*>(pool)->run(data);
+  return TRUE;
+}
+
+VISIBLE void g_thread_pool_free(GThreadPool* pool, gboolean, gboolean) {
+  auto* own = static_cast<VisiblePool*>(pool);
+  own->wait();
+  delete own;
 }
 
 VISIBLE void g_object_unref(gpointer object) {
