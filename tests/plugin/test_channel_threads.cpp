@@ -90,6 +90,8 @@ START_TEST(one_of_many_that_want_a_channel_gets_it) {
           continue;
         }
         demand(writing.fetch_add(1) == 0, "a channel has one writer");
+        sink.settle(GST_STATE_PLAYING);
+        sink.settle(GST_STATE_PAUSED);
         writing.fetch_sub(1);
         sink.settle(GST_STATE_NULL);
       }
