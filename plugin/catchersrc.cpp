@@ -22,7 +22,6 @@
 #include "channels.hpp"
 #include "player.hpp"
 #include "support/kin.hpp"
-#include "support/seek_bases.hpp"
 #include "support/segment_math.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(catchersrc_debug);
@@ -52,9 +51,7 @@ class SrcState final : public PlayerHost {
   std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) override;
   void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
-  GstClockTime base_of_seek(guint32 seqnum) override {
-    return bases_.of(seqnum, running_time_now(element_));
-  }
+  GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
   bool ask_upstream(GstQuery*) override { return false; }
   void on_end(const Recording& recording) override;
 
@@ -68,7 +65,6 @@ class SrcState final : public PlayerHost {
 
  private:
   GstElement* const element_;
-  SeekBases bases_;
   Player player_;
 
   catcher::Mutex mutex_;

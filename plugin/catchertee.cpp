@@ -29,7 +29,6 @@
 #include "catcherpad.hpp"
 #include "recorder.hpp"
 #include "support/kin.hpp"
-#include "support/seek_bases.hpp"
 #include "support/segment_math.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(catchertee_debug);
@@ -56,9 +55,7 @@ class TeeState final : public PlayerHost {
   }
   void wake() noexcept override {}
   bool owns_time() const override { return false; }
-  GstClockTime base_of_seek(guint32 seqnum) override {
-    return bases_.of(seqnum, running_time_now(element_));
-  }
+  GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
   bool ask_upstream(GstQuery* query) override { return gst_pad_peer_query(sink_, query); }
   void on_end(const Recording&) override {}
 
@@ -85,7 +82,6 @@ class TeeState final : public PlayerHost {
   GstElement* const element_;
   GstPad* const sink_;
   Recorder recorder_;
-  SeekBases bases_;
 
   catcher::Mutex mutex_;
   Settings settings_ CATCHER_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include "kin.hpp"
 
 #include "gst_ptr.hpp"
+#include "seek_bases.hpp"
+#include "segment_math.hpp"
 
 namespace catcher::plugin {
 namespace {
@@ -41,6 +43,12 @@ bool has_kin(GstElement* element) {
   if (any) g_value_unset(&found);
   gst_iterator_free(all);
   return any;
+}
+
+GstClockTime shared_base(GstElement* element, guint32 seqnum) {
+  // Never destroyed: elements may go as late as the process does.
+  static SeekBases* const bases = new SeekBases;
+  return bases->of(top_of(element).get(), seqnum, running_time_now(element));
 }
 
 }  // namespace catcher::plugin

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: The catcher authors
 //
-// Whether an element has others of this plugin beside it: then none of them may reset the running
-// time that they share.
+// What elements of this plugin in one pipeline share: where one has others beside it, none may
+// reset the running time, and all that carry out one seek go on from the same.
 #pragma once
 
 #include <gst/gst.h>
@@ -13,5 +13,8 @@ namespace catcher::plugin {
 void mark_as_kin(GstElement* element);
 // Whether the pipeline that holds `element` holds another one that is marked. Thread: any.
 bool has_kin(GstElement* element);
+// Running time at which all elements of this plugin in one pipeline begin that carry out the seek
+// with this seqnum. Thread: any.
+GstClockTime shared_base(GstElement* element, guint32 seqnum);
 
 }  // namespace catcher::plugin

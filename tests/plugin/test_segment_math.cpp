@@ -187,10 +187,14 @@ END_TEST
 START_TEST(all_branches_of_one_seek_get_the_base_of_the_first) {
   SeekBases bases;
 
-  ck_assert_uint_eq(bases.of(1, 10), 10);
-  ck_assert_uint_eq(bases.of(2, 20), 20);
-  ck_assert_uint_eq(bases.of(1, 30), 10);
-  ck_assert_uint_eq(bases.of(2, 40), 20);
+  const int one = 1, other = 2;
+
+  ck_assert_uint_eq(bases.of(&one, 1, 10), 10);
+  ck_assert_uint_eq(bases.of(&one, 2, 20), 20);
+  ck_assert_uint_eq(bases.of(&other, 1, 25), 25);
+  ck_assert_uint_eq(bases.of(&one, 1, 30), 10);
+  ck_assert_uint_eq(bases.of(&one, 2, 40), 20);
+  ck_assert_uint_eq(bases.of(&other, 1, 50), 25);
 }
 END_TEST
 
