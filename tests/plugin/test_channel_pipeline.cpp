@@ -249,6 +249,69 @@ START_TEST(a_player_with_another_catcher_in_its_pipeline_goes_on_in_running_time
 }
 END_TEST
 
+START_TEST(players_that_carry_out_one_seek_go_on_from_one_running_time) {
+  const NothingKept end;
+  Writing writer("step");
+  record_audio(writer, 2);
+  InPipeline both("step");
+  Playing other("step");
+  both.add(other);
+  both.pipeline.settle(GST_STATE_PLAYING);
+  both.player.branch.wait_eos();
+  other.branch.wait_eos();
+  GstEvent* seek = gst_event_new_seek(
+      1.0, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+      GST_SEEK_TYPE_SET, GST_SECOND, GST_SEEK_TYPE_NONE, -1);
+  const guint32 seqnum = gst_event_get_seqnum(seek);
+
+  ck_assert(both.player.branch.send(gst_event_ref(seek)));
+  const GstClockTime base = base_after(both.player.branch, seqnum);
+  ck_assert(other.branch.send(seek));
+
+  ck_assert_uint_ne(base, 0);
+  ck_assert_uint_eq(base_after(other.branch, seqnum), base);
+}
+END_TEST
+
+START_TEST(a_writer_that_waits_for_its_players_loses_nothing) {
+  const NothingKept end;
+  Element pipeline = Element::launch(
+      counting(500) + "! catchersink channel=block when-full=block max-size-bytes=65536");
+  Playing slow("block");
+  slow.branch.block();
+  slow.play();
+  pipeline.to(GST_STATE_PLAYING);
+  slow.branch.wait_blocked();
+
+  slow.branch.unblock();
+  slow.branch.wait_eos();
+  pipeline.wait_eos();
+
+  ck_assert_uint_eq(slow.branch.bytes(), 500'000);
+  ck_assert(counts_up(slow.branch.all_bytes()));
+}
+END_TEST
+
+START_TEST(a_writer_that_waits_for_its_players_can_be_stopped) {
+  const NothingKept end;
+  for (const char* limit : {"when-full=block max-size-bytes=65536", "read-ahead-bytes=5000"}) {
+    Element pipeline =
+        Element::launch(counting(-1) + "! catchersink name=sink channel=stuck " + limit);
+    Playing stuck("stuck");
+    stuck.branch.block();
+    stuck.play();
+    pipeline.to(GST_STATE_PLAYING);
+    stuck.branch.wait_blocked();
+
+    pipeline.settle(GST_STATE_NULL);
+
+    stuck.branch.unblock();
+    stuck.branch.wait_eos();
+    ck_assert(counts_up(stuck.branch.all_bytes()));
+  }
+}
+END_TEST
+
 START_TEST(a_seek_in_bytes_resets_time_in_any_company) {
   const NothingKept end;
   Writing writer("bytes");
@@ -288,5 +351,9 @@ int main(int argc, char** argv) {
        {"running_time",
         {a_player_that_is_alone_in_its_pipeline_resets_time_when_it_seeks,
          a_player_with_another_catcher_in_its_pipeline_goes_on_in_running_time,
-         a_seek_in_bytes_resets_time_in_any_company}}});
+         players_that_carry_out_one_seek_go_on_from_one_running_time,
+         a_seek_in_bytes_resets_time_in_any_company}},
+       {"waiting",
+        {a_writer_that_waits_for_its_players_loses_nothing,
+         a_writer_that_waits_for_its_players_can_be_stopped}}});
 }
