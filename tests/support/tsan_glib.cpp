@@ -103,6 +103,18 @@ VISIBLE void(g_once_init_leave)(volatile void* location, gsize result) {
   real<void(volatile void*, gsize)>("g_once_init_leave")(location, result);
 }
 
+// The last reference may be given up within the libraries, where nothing stands before it: then
+// what was done before the others were given up is seen here.
+VISIBLE void(g_free)(gpointer memory) {
+  if (memory != nullptr) __tsan_acquire(memory);
+  real<void(gpointer)>("g_free")(memory);
+}
+
+VISIBLE void g_slice_free1(gsize size, gpointer memory) {
+  if (memory != nullptr) __tsan_acquire(memory);
+  real<void(gsize, gpointer)>("g_slice_free1")(size, memory);
+}
+
 VISIBLE GThreadPool* g_thread_pool_new(GFunc func, gpointer user_data, gint, gboolean exclusive,
                                        GError**) {
   auto* pool = new VisiblePool;
