@@ -6,11 +6,18 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
 #include "support/debug.hpp"
 
 namespace catcher::plugin {
+namespace {
+
+// Longer than it takes a demuxer's thread to wake and to seek.
+constexpr std::chrono::milliseconds kDemuxersSeek{50};
+
+}  // namespace
 
 Player::Player(GstPad* pad, PlayerHost& host) : pad_(pad), host_(host) {
   const TextPtr name(gst_pad_get_name(pad));
@@ -191,7 +198,18 @@ void Player::moved(std::int64_t time) noexcept {
   playing_->progress.notify_all();
 }
 
+// A demuxer that works by push asks for the length with a seek near the end, from another thread;
+// an end that overtakes this seek is taken for the answer.
+bool Player::linger() {
+  const auto interrupted = [this] { return interrupted_.load(order::relaxed); };  // see change()
+  const Deadline until = Clock::now() + kDemuxersSeek;
+  while (!interrupted() && playing_->changed.sleep_unless(interrupted, until)) {
+  }
+  return !interrupted();
+}
+
 GstFlowReturn Player::end() {
+  if (rushes_ && playing_->format() == GST_FORMAT_BYTES && !linger()) return GST_FLOW_FLUSHING;
   GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, reader_->offset());
   host_.on_end(*playing_);
   return GST_FLOW_EOS;

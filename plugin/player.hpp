@@ -144,6 +144,7 @@ class Player {
   GstFlowReturn push(Piece piece, std::uint64_t offset);
   GstFlowReturn lapped();
   GstFlowReturn end();
+  bool linger();  // false: interrupted
   void go_to(std::uint64_t offset) noexcept;
   void moved(std::int64_t time) noexcept;
 
@@ -174,6 +175,7 @@ class Player {
   bool placed_ = false;
   bool discont_ = true;
   bool resumes_ = false;      // the pad had no peer for a while
+  bool rushes_ = true;        // has not waited at the edge since it was placed
   std::uint64_t entry_ = 0;   // the run, or the next packet
   std::optional<Entry> run_;  // number entry_, while a run is played
   std::uint64_t event_serial_ = 0;

@@ -15,6 +15,9 @@
 namespace catcher::plugin {
 namespace {
 
+// The first pieces of bytes after a seek: what a file source in push mode sends. A demuxer that
+// bisects takes each page in a piece for the answer to its last seek, and has asked on by then.
+constexpr std::uint64_t kFirstBytes = 4096;
 // The largest piece of bytes or raw audio, and of the latter also in time: what a sink holds should
 // not be much more than a listener notices.
 constexpr std::uint64_t kPieceBytes = 64 * 1024;
@@ -93,6 +96,7 @@ GstFlowReturn Player::at_edge(std::uint64_t edge) {
   };
   if (more()) return GST_FLOW_OK;
   if (finished) return end();
+  rushes_ = false;
   return wait_until([&] { return more() || recording.is_finished(); }) ? GST_FLOW_OK
                                                                        : GST_FLOW_FLUSHING;
 }
@@ -103,7 +107,8 @@ GstFlowReturn Player::next_bytes(std::uint64_t bound, Piece& piece) {
   if (GST_CLOCK_TIME_IS_VALID(segment.stop)) bound = std::min<std::uint64_t>(bound, segment.stop);
   if (offset >= bound) return end();
   BufferPtr buffer(gst_buffer_new());
-  const Status status = collect(std::min(bound - offset, kPieceBytes), Pieces::one, buffer.get());
+  const std::uint64_t most = std::clamp((offset - segment.start) / 4, kFirstBytes, kPieceBytes);
+  const Status status = collect(std::min(bound - offset, most), Pieces::one, buffer.get());
   if (status != Status::ok) return lapped();
   GST_BUFFER_OFFSET(buffer.get()) = offset;
   GST_BUFFER_OFFSET_END(buffer.get()) = reader_->offset();

@@ -156,6 +156,7 @@ GstFlowReturn Player::begin_at(const Place& place) {
   }
   moved(place.time);
   placed_ = true;
+  rushes_ = true;
   discont_ = true;
 
   EventLog::Held held = recording.events.held_at(place.offset);

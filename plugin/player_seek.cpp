@@ -26,8 +26,9 @@ bool Player::seek(GstEvent* event) {
   gst_event_parse_seek(event, &seek.rate, &seek.format, &seek.flags, &seek.start_type, &seek.start,
                        &seek.stop_type, &seek.stop);
   Lock one_at_a_time(seek_mutex_);
-  // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad.
-  if (seek == last_seek_) return true;
+  // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad. A
+  // demuxer that asks for a byte again wants it again: it drops all that comes before.
+  if (seek == last_seek_ && seek.format == GST_FORMAT_TIME) return true;
 
   const std::shared_ptr<Recording> recording = this->recording();
   const char* why = refusal(seek, recording.get());
