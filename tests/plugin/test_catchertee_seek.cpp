@@ -5,14 +5,9 @@
 // not seek notices nothing. Once with a real track through a real decoder, once with coded frames.
 #include "tests/support/plugin_check.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-
-#include "tests/support/app_sink.hpp"
 #include "tests/support/branch.hpp"
 #include "tests/support/follower.hpp"
+#include "tests/support/piped_track.hpp"
 #include "tests/support/stress.hpp"
 
 namespace {
@@ -108,79 +103,13 @@ START_TEST(coded_frames_are_sample_exact_while_they_arrive) {
 }
 END_TEST
 
-std::vector<std::byte> read_file(const char* path) {
-  std::vector<std::byte> all;
-  FILE* file = std::fopen(path, "rb");
-  if (file == nullptr) return all;
-  std::byte room[65536];
-  while (const std::size_t got = std::fread(room, 1, sizeof room, file)) {
-    all.insert(all.end(), room, room + got);
-  }
-  std::fclose(file);
-  return all;
-}
-
-// A track that is piped in as `cat` does it, pulled through a decoder. In this way alone it is the
-// same each time: a demuxer that knows the length beforehand trims the end.
-class PipedTrack {
- public:
-  explicit PipedTrack(std::vector<std::byte> track) : track_(std::move(track)) {
-    demand(::pipe2(ends_, O_CLOEXEC) == 0, "there is a pipe");
-  }
-  ~PipedTrack() { ::close(ends_[0]); }
-  PipedTrack(const PipedTrack&) = delete;
-  PipedTrack& operator=(const PipedTrack&) = delete;
-
-  std::string decoder() const {
-    return "fdsrc fd=" + std::to_string(ends_[0]) +
-           " ! decodebin ! audioconvert ! audio/x-raw,format=F32LE,channels=2,rate=44100 ! ";
-  }
-  // A piece for each pass, and its end after `passes`. To be called once.
-  std::jthread feed(Gate& more, unsigned passes) {
-    return std::jthread([this, &more, passes] {
-      const std::size_t head = std::min<std::size_t>(track_.size(), 200'000);
-      const std::size_t each = (track_.size() - head) / passes + 1;
-      write(0, head);
-      for (std::size_t at = head; at < track_.size(); at += each) {
-        more.pass(patiently());
-        write(at, std::min(each, track_.size() - at));
-      }
-      ::close(ends_[1]);
-    });
-  }
-
- private:
-  void write(std::size_t from, std::size_t size) const {
-    for (auto left = std::span(track_).subspan(from, size); !left.empty();) {
-      const ssize_t wrote = ::write(ends_[1], left.data(), left.size());
-      demand(wrote > 0 || errno == EINTR, "a pipe takes what is written");
-      if (wrote > 0) left = left.subspan(static_cast<std::size_t>(wrote));
-    }
-  }
-  const std::vector<std::byte> track_;
-  int ends_[2]{};
-};
-
 START_TEST(a_real_track_is_sample_exact_while_it_arrives) {
-  const char* path = std::getenv("CATCHER_TEST_TRACK");
-  const std::vector<std::byte> track = read_file(path == nullptr ? "" : path);
-  if (track.empty() || !has_element("decodebin") || !has_element("vorbisdec")) {
-    std::printf("skipped: no track or no decoder\n");
-    return;
-  }
-  Audio audio{{}, 8, 44100};
-  {
-    PipedTrack piped(track);
-    Gate more;
-    more.open();
-    Element straight = Element::launch(piped.decoder() + "appsink name=out sync=false");
-    straight.to(GST_STATE_PLAYING);
-    const std::jthread feeder = piped.feed(more, 1);
-    audio.bytes = AppSink(straight, "out").pull_all();
-  }
+  const std::vector<std::byte> track = test_track();
+  if (track.empty()) return;
+  const Audio audio = straight_decode(track);
   ck_assert_uint_gt(audio.frames(), 60 * 44100);
   PipedTrack piped(track);
-  Element pipeline = Element::launch(piped.decoder() + "catchertee name=tee");
+  Element pipeline = Element::launch(piped.source() + kDecoder + "catchertee name=tee");
   const GstPtr<GstElement> tee = pipeline.child("tee");
   Gate more;
   std::jthread feeder;
