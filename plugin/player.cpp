@@ -63,17 +63,22 @@ void Player::change(Change change) noexcept {
 
 bool Player::activate(bool active) {
   if (active) {
+    // A seek may be under way on another thread.
+    GST_PAD_STREAM_LOCK(pad_);
     change(Change::activate);
     target_ = {};
     placed_ = false;
     discont_ = true;
     seqnum_ = GST_SEQNUM_INVALID;
     start_task();
+    GST_PAD_STREAM_UNLOCK(pad_);
     return true;
   }
   change(Change::deactivate);
   const bool stopped = gst_pad_stop_task(pad_);
+  GST_PAD_STREAM_LOCK(pad_);
   close();
+  GST_PAD_STREAM_UNLOCK(pad_);
   return stopped;
 }
 
