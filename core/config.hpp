@@ -39,8 +39,8 @@ struct Growth {
 // What to do when max_bytes are kept and more arrive.
 enum class WhenFull : std::uint8_t {
   evict,  // drop the oldest chunk
-  block,  // the writer waits until the slowest reader has left the oldest chunk; with no
-          // reader there is nobody who has had it, so it waits too
+  block,  // the writer waits until the slowest reader that holds back has left the oldest chunk;
+          // with no such reader (none yet, or none any more) nobody has had it, so it waits too
 };
 
 // Settings of a rope, in elements.

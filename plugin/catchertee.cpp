@@ -176,11 +176,12 @@ GstPad* TeeState::request_pad(GstPadTemplate* pad_template, const char* name) {
     wanted = "src_" + std::to_string(next_pad_++);
   }
   GstPad* pad = new_catcher_pad(pad_template, wanted.c_str(), *this);
-  GstObject* owned = GST_OBJECT_CAST(pad);
   // Between start() and stop(); the element does it for those that are there before.
   if (recorder_.recording() != nullptr) gst_pad_set_active(pad, TRUE);
   if (!gst_element_add_pad(element_, pad)) return nullptr;  // the name is taken
-  gst_child_proxy_child_added(GST_CHILD_PROXY(element_), G_OBJECT(owned), wanted.c_str());
+  // stop() may have gone through the pads before this one was there.
+  if (recorder_.recording() == nullptr) gst_pad_set_active(pad, FALSE);
+  gst_child_proxy_child_added(GST_CHILD_PROXY(element_), G_OBJECT(pad), wanted.c_str());
   return pad;
 }
 

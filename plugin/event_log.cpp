@@ -38,6 +38,8 @@ void EventLog::append(std::uint64_t offset, EventPtr event) {
 
 void EventLog::drop_before(std::uint64_t offset) {
   Lock lock(mutex_);
+  if (offset == dropped_before_) return;
+  dropped_before_ = offset;
   if (events_.empty() || events_.front().offset >= offset) return;
   const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
   std::vector<GstEvent*> newer;
@@ -64,6 +66,10 @@ EventLog::Held EventLog::held_at(std::uint64_t offset) const {
   Held held;
   held.next = border == events_.end() ? next_serial_.load(std::memory_order_relaxed)  // under lock
                                       : border->serial;
+  // What happens once, right here, is still to come. A player knows the stickies that it has sent.
+  for (auto logged = border; logged != events_.begin() && (--logged)->offset == offset;) {
+    if (!is_sticky(logged->event)) held.next = logged->serial;
+  }
   for (auto logged = events_.begin(); logged != border; ++logged) {
     if (!is_sticky(logged->event)) continue;
     GstEvent* event = logged->event.get();

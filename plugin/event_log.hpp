@@ -45,7 +45,7 @@ class EventLog {
 
   struct Held {
     std::vector<EventPtr> stickies;  // in the order in which they came
-    std::uint64_t next = 0;          // serial of the first event beyond the offset
+    std::uint64_t next = 0;          // serial of the first event that is still to be met
   };
   // What holds before the byte at `offset` is pushed.
   Held held_at(std::uint64_t offset) const;
@@ -56,6 +56,7 @@ class EventLog {
   std::atomic<std::uint64_t> next_serial_{0};
   mutable Mutex mutex_;
   std::deque<LoggedEvent> events_ CATCHER_GUARDED_BY(mutex_);
+  std::uint64_t dropped_before_ CATCHER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace catcher::plugin

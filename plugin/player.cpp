@@ -6,20 +6,14 @@
 
 #include <algorithm>
 #include <cassert>
-#include <chrono>
 #include <utility>
 
 #include "support/debug.hpp"
 
 namespace catcher::plugin {
-namespace {
 
-// Longer than it takes a demuxer's thread to wake and to seek.
-constexpr std::chrono::milliseconds kDemuxersSeek{50};
-
-}  // namespace
-
-Player::Player(GstPad* pad, PlayerHost& host) : pad_(pad), host_(host) {
+Player::Player(GstPad* pad, PlayerHost& host)
+    : pad_(pad), host_(host), task_(pad, &Player::loop, this) {
   const TextPtr name(gst_pad_get_name(pad));
   mark_.name = name.get();
   Lock lock(mutex_);
@@ -43,93 +37,80 @@ GstSegment Player::segment() const {
   return segment_;
 }
 
-void Player::change(Change change) noexcept {
-  std::shared_ptr<Recording> recording;
-  {
-    Lock lock(mutex_);
-    switch (change) {
-      case Change::activate: active_ = true; break;
-      case Change::deactivate: active_ = false; break;
-      case Change::begin_flush: ++flushes_; break;
-      case Change::end_flush: --flushes_; break;
-    }
-    // Relaxed: whoever sleeps is woken below, which orders it.
-    interrupted_.store(!active_ || flushes_ != 0, order::relaxed);
-    recording = recording_;
-  }
+// Makes the task look at what has changed for it, wherever it waits.
+void Player::wake() noexcept {
+  const std::shared_ptr<Recording> recording = this->recording();
   if (recording != nullptr) recording->changed.notify_all();
   host_.wake();
 }
 
 bool Player::activate(bool active) {
   if (active) {
-    // A seek may be under way on another thread.
-    GST_PAD_STREAM_LOCK(pad_);
-    change(Change::activate);
-    target_ = {};
-    placed_ = false;
-    discont_ = true;
-    seqnum_ = GST_SEQNUM_INVALID;
-    start_task();
-    GST_PAD_STREAM_UNLOCK(pad_);
+    task_.activate();
     return true;
   }
-  change(Change::deactivate);
-  const bool stopped = gst_pad_stop_task(pad_);
+  task_.deactivate();
+  wake();
+  const bool stopped = task_.stop();
   GST_PAD_STREAM_LOCK(pad_);
   close();
   GST_PAD_STREAM_UNLOCK(pad_);
   return stopped;
 }
 
-// Without a peer nothing is played, so that all that is set before the link counts.
-void Player::start_task() {
-  if (!gst_pad_is_linked(pad_)) return;
-  Lock lock(mutex_);
-  if (active_ && flushes_ == 0) gst_pad_start_task(pad_, &Player::loop, this, nullptr);
-}
-
 void Player::start() {
-  start_task();
+  task_.start();
 }
 
 void Player::begin_flush(EventPtr event) {
-  change(Change::begin_flush);
+  task_.begin(PushTask::Flush::upstream);
+  wake();
   gst_pad_push_event(pad_, event.release());
 }
 
 void Player::end_flush(EventPtr event) {
+  if (!task_.is_flushed_by_upstream()) {
+    // This pad was not there yet when the flush began.
+    EventPtr begin(gst_event_new_flush_start());
+    gst_event_set_seqnum(begin.get(), gst_event_get_seqnum(event.get()));
+    begin_flush(std::move(begin));
+  }
   GST_PAD_STREAM_LOCK(pad_);
-  change(Change::end_flush);
+  task_.end(PushTask::Flush::upstream);
   gst_pad_push_event(pad_, event.release());
   close();
-  target_ = {};
-  placed_ = false;
-  discont_ = true;
-  seqnum_ = GST_SEQNUM_INVALID;
   ++turn_;
-  start_task();
+  task_.start();
   GST_PAD_STREAM_UNLOCK(pad_);
 }
 
 void Player::release() {
   const auto recording = this->recording();
-  change(Change::begin_flush);
+  task_.begin(PushTask::Flush::release);
+  wake();
   gst_pad_push_event(pad_, gst_event_new_flush_start());
-  gst_pad_stop_task(pad_);
-  const bool timed = recording != nullptr && recording->format() == GST_FORMAT_TIME;
-  gst_pad_push_event(pad_, gst_event_new_flush_stop(timed ? FALSE : TRUE));
+  task_.stop();
+  // In TIME, and while nothing is known, the pipeline's running time goes on as it is.
+  const bool in_bytes = recording != nullptr && recording->format() == GST_FORMAT_BYTES;
+  gst_pad_push_event(pad_, gst_event_new_flush_stop(in_bytes ? TRUE : FALSE));
 }
 
 void Player::loop(gpointer self) noexcept {
   auto& player = *static_cast<Player*>(self);
   const std::uint64_t turn = player.turn_;
+  const unsigned starts = player.task_.starts();
   const GstFlowReturn flow = player.step();
+  if (flow == GST_FLOW_OK || player.turn_ != turn) return;
+  player.stand_still(flow);
   // A seek that came from downstream on this thread has started a new turn.
-  if (flow != GST_FLOW_OK && player.turn_ == turn) player.pause(flow);
+  if (player.turn_ == turn) player.task_.pause(starts);
 }
 
 GstFlowReturn Player::step() {
+  if (task_.is_interrupted()) return GST_FLOW_FLUSHING;
+  if (over_) return GST_FLOW_EOS;
+  // Without a peer nothing is begun, so that all that is set before the link counts.
+  if (!placed_ && !gst_pad_is_linked(pad_)) return GST_FLOW_NOT_LINKED;
   if (playing_ == nullptr) {
     const GstFlowReturn opened = open();
     if (opened != GST_FLOW_OK) return opened;
@@ -138,12 +119,17 @@ GstFlowReturn Player::step() {
   return deliver();
 }
 
-void Player::pause(GstFlowReturn flow) {
+// What is to be said and done when a turn ends with this.
+void Player::stand_still(GstFlowReturn flow) {
   GST_DEBUG_OBJECT(pad_, "pausing: %s", gst_flow_get_name(flow));
-  gst_pad_pause_task(pad_);
+  if (flow == GST_FLOW_FLUSHING || over_) return;
+  // Nobody waits for a branch that does not play.
   if (reader_) reader_->set_holds_back(false);
-  if (flow == GST_FLOW_NOT_LINKED) resumes_ = true;
-  if (flow > GST_FLOW_EOS) return;  // not linked, or flushing
+  if (flow == GST_FLOW_NOT_LINKED) {
+    resumes_ = placed_;
+    return;
+  }
+  over_ = true;
   // Whoever stopped downstream has posted what happened there; this names the branch. An error
   // of this player's own is GST_FLOW_ERROR too, and was posted where it was found.
   if (flow < GST_FLOW_EOS && flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(host_.element(), flow);
@@ -153,11 +139,8 @@ void Player::pause(GstFlowReturn flow) {
 }
 
 GstFlowReturn Player::open() {
-  std::shared_ptr<Recording> found = host_.await_recording(interrupted_);
-  if (found == nullptr) {
-    return interrupted_.load(order::relaxed) ? GST_FLOW_FLUSHING  // relaxed: see change()
-                                             : GST_FLOW_ERROR;
-  }
+  std::shared_ptr<Recording> found = host_.await_recording(task_.interrupted());
+  if (found == nullptr) return task_.is_interrupted() ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
   try {
     reader_.emplace(found->bytes());
     entries_.emplace(found->timeline);
@@ -174,6 +157,7 @@ GstFlowReturn Player::open() {
   return GST_FLOW_OK;
 }
 
+// Back to where a player is before it has begun.
 void Player::close() {
   if (playing_ != nullptr) playing_->remove_player(&mark_);
   playing_ = nullptr;
@@ -182,11 +166,16 @@ void Player::close() {
   run_.reset();
   sent_.clear();
   event_offset_.reset();
+  target_ = {};
+  placed_ = over_ = resumes_ = false;
+  discont_ = true;
+  seqnum_ = GST_SEQNUM_INVALID;
   mark_.offset.store(0, order::relaxed);  // relaxed: a figure
   time_.store(kNoTime, order::relaxed);   // relaxed: a figure
   std::shared_ptr<Recording> gone;
   Lock lock(mutex_);
   gone = std::exchange(recording_, nullptr);
+  last_seek_ = {};
   gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
@@ -200,21 +189,15 @@ void Player::moved(std::int64_t time) noexcept {
   // Relaxed, both: figures; progress orders what a sleeping recorder looks at.
   mark_.offset.store(reader_->offset(), order::relaxed);
   time_.store(time, order::relaxed);
-  playing_->progress.notify_all();
-}
-
-// A demuxer that works by push asks for the length with a seek near the end, from another thread;
-// an end that overtakes this seek is taken for the answer.
-bool Player::linger() {
-  const auto interrupted = [this] { return interrupted_.load(order::relaxed); };  // see change()
-  const Deadline until = Clock::now() + kDemuxersSeek;
-  while (!interrupted() && playing_->changed.sleep_unless(interrupted, until)) {
-  }
-  return !interrupted();
+  if (playing_->bounds_lead()) playing_->progress.notify_all();
 }
 
 GstFlowReturn Player::end() {
-  if (rushes_ && playing_->format() == GST_FORMAT_BYTES && !linger()) return GST_FLOW_FLUSHING;
+  if (playing_->is_replaced()) {
+    // Upstream has flushed: the stream goes on in another recording.
+    close();
+    return GST_FLOW_OK;
+  }
   GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, reader_->offset());
   host_.on_end(*playing_);
   return GST_FLOW_EOS;

@@ -5,8 +5,8 @@
 // stickies that held there and a segment, and then pushes what the recording has, waiting at the
 // edge. Seeks are in player_seek.cpp, queries in player_query.cpp.
 //
-// Locks, in this order: seek_mutex_ (one seek at a time), the pad's stream lock (the task, or
-// whoever has stopped it), mutex_ (what other threads ask for). Nothing is pushed under mutex_.
+// Locks, in this order: the pad's stream lock (the task, or whoever has stopped it), then mutex_
+// (what other threads ask for) or that of task_. Nothing is pushed or posted under the latter two.
 //
 // Thread: any, unless a member says otherwise.
 #pragma once
@@ -22,6 +22,7 @@
 #include "core/mutex.hpp"
 #include "core/reader.hpp"
 #include "recording.hpp"
+#include "support/push_task.hpp"
 #include "support/settings.hpp"
 
 namespace catcher::plugin {
@@ -115,7 +116,7 @@ class Player {
   // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp) ---------
   static void loop(gpointer self) noexcept;
   GstFlowReturn step();
-  void pause(GstFlowReturn flow);
+  void stand_still(GstFlowReturn flow);
   GstFlowReturn open();
   void close();
   template <class Predicate>
@@ -135,6 +136,7 @@ class Player {
   std::uint64_t next_event();
   GstFlowReturn send_event();
   GstFlowReturn at_edge(std::uint64_t edge);
+  bool has_reached_stop() const;
   GstFlowReturn next_bytes(std::uint64_t bound, Piece& piece);
   GstFlowReturn next_timed(std::uint64_t bound, Piece& piece);
   GstFlowReturn next_frames(std::uint64_t bound, Piece& piece);
@@ -143,20 +145,18 @@ class Player {
   Status collect(std::uint64_t size, Pieces pieces, GstBuffer* buffer);
   GstFlowReturn push(Piece piece, std::uint64_t offset);
   GstFlowReturn lapped();
-  GstFlowReturn end();
   bool linger();  // false: interrupted
+  GstFlowReturn end();
   void go_to(std::uint64_t offset) noexcept;
   void moved(std::int64_t time) noexcept;
 
   // ---- other threads -----------------------------------------------------------------
   std::shared_ptr<Recording> recording() const;
   GstSegment segment() const;
-  enum class Change { activate, deactivate, begin_flush, end_flush };
-  void change(Change change) noexcept;
+  void wake() noexcept;
   const char* refusal(const Seek& seek, const Recording* recording) const;
   bool make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const;
-  void carry_out(const Seek& seek, const Recording& recording, const GstSegment& segment);
-  void start_task();
+  void carry_out(const Seek& seek, const Recording& recording);
   bool answer_position(GstQuery* query) const;
   bool answer_duration(GstQuery* query, const Recording* recording) const;
   bool answer_seeking(GstQuery* query, const Recording* recording) const;
@@ -165,6 +165,7 @@ class Player {
 
   GstPad* const pad_;
   PlayerHost& host_;
+  PushTask task_;
   PlayerMark mark_;
 
   // Under the pad's stream lock.
@@ -176,6 +177,8 @@ class Player {
   bool discont_ = true;
   bool resumes_ = false;      // the pad had no peer for a while
   bool rushes_ = true;        // has not waited at the edge since it was placed
+  std::uint64_t played_ = 0;  // bytes, since it was placed
+  bool over_ = false;         // EOS was sent; only a seek or a flush leads on
   std::uint64_t entry_ = 0;   // the run, or the next packet
   std::optional<Entry> run_;  // number entry_, while a run is played
   std::uint64_t event_serial_ = 0;
@@ -184,19 +187,13 @@ class Player {
   guint32 seqnum_ = GST_SEQNUM_INVALID;
   std::uint64_t turn_ = 0;  // counts seeks: a push that comes back to another turn is forgotten
 
-  // Inactive, or flushing. Checked by whoever waits; a wake-up follows each change, which orders
-  // it.
-  std::atomic<bool> interrupted_{true};
-
-  Mutex seek_mutex_;  // held over a whole seek
-  Seek last_seek_ CATCHER_GUARDED_BY(seek_mutex_);
-
   mutable Mutex mutex_;
-  bool active_ CATCHER_GUARDED_BY(mutex_) = false;
-  unsigned flushes_ CATCHER_GUARDED_BY(mutex_) = 0;  // under way: seeks, a release, upstream's
   PlaySettings settings_ CATCHER_GUARDED_BY(mutex_);
   std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
   GstSegment segment_ CATCHER_GUARDED_BY(mutex_);  // in stream time
+  Seek last_seek_ CATCHER_GUARDED_BY(mutex_);
+  // Relaxed: a fact. Downstream has asked whether it can seek in bytes, as demuxers do.
+  mutable std::atomic<bool> may_be_sought_{false};
   // Relaxed: a figure. Stream time of what is pushed next, in TIME.
   std::atomic<std::int64_t> time_{kNoTime};
 };
@@ -206,11 +203,9 @@ bool get_player_property(const Player& player, guint id, GValue* value);
 
 template <class Predicate>
 bool Player::wait_until(const Predicate& is_due) {
-  // Relaxed: change() wakes after it has stored.
-  const auto interrupted = [this] { return interrupted_.load(order::relaxed); };
-  while (!interrupted()) {
+  while (!task_.is_interrupted()) {
     if (is_due()) return true;
-    playing_->changed.sleep_unless([&] { return interrupted() || is_due(); }, kForever);
+    playing_->changed.sleep_unless([&] { return task_.is_interrupted() || is_due(); }, kForever);
   }
   return false;
 }

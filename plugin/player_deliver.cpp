@@ -4,6 +4,8 @@
 // What a player pushes once it has its place: pieces of bytes or frames, packets, and the events
 // that came between them.
 #include <algorithm>
+#include <bit>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -15,9 +17,12 @@
 namespace catcher::plugin {
 namespace {
 
-// The first pieces of bytes after a seek: what a file source in push mode sends. A demuxer that
-// bisects takes each page in a piece for the answer to its last seek, and has asked on by then.
-constexpr std::uint64_t kFirstBytes = 4096;
+// A demuxer that bisects takes each page in a buffer for the answer to its last seek, so that more
+// than one at a time leads it astray: bytes begin in small pieces, and grow as it reads on.
+constexpr std::uint64_t kFirstPiece = 4 * 1024;
+constexpr std::uint64_t kPiecesBeforeGrowth = 8;
+// A demuxer that works by push seeks from another thread. This is longer than it takes to wake.
+constexpr std::chrono::milliseconds kDemuxersSeek{50};
 // The largest piece of bytes or raw audio, and of the latter also in time: what a sink holds should
 // not be much more than a listener notices.
 constexpr std::uint64_t kPieceBytes = 64 * 1024;
@@ -39,12 +44,11 @@ std::int64_t frame_span(const Entry& run, std::uint64_t from, std::uint64_t to) 
 
 GstFlowReturn Player::deliver() {
   if (resumes_) return resume();
-  if (interrupted_.load(order::relaxed)) return GST_FLOW_FLUSHING;  // relaxed: see change()
   const std::uint64_t edge = playing_->edge();
   const std::uint64_t offset = reader_->offset();
   const std::uint64_t event = next_event();
   if (event <= offset) return send_event();
-  if (offset >= edge) return at_edge(edge);
+  if (offset >= edge) return has_reached_stop() ? end() : at_edge(edge);
 
   const std::uint64_t bound = std::min(edge, event);
   Piece piece;
@@ -95,10 +99,32 @@ GstFlowReturn Player::at_edge(std::uint64_t edge) {
     return recording.edge() != edge || recording.events.next_serial() > event_serial_;
   };
   if (more()) return GST_FLOW_OK;
-  if (finished) return end();
+  if (finished) return linger() ? end() : GST_FLOW_FLUSHING;
   rushes_ = false;
   return wait_until([&] { return more() || recording.is_finished(); }) ? GST_FLOW_OK
                                                                        : GST_FLOW_FLUSHING;
+}
+
+// A demuxer that works by push asks for the length with a seek near the end, from another thread.
+// One that is handed all at once may meet the end before it has sought, and takes that for the
+// answer. Nothing tells whether it is about to seek, so the end waits for a moment where it may be.
+bool Player::linger() {
+  const auto interrupted = [this] { return task_.is_interrupted(); };
+  if (!rushes_ || !may_be_sought_.load(order::relaxed)) return true;  // relaxed: a fact
+  const Deadline until = Clock::now() + kDemuxersSeek;
+  while (!interrupted() && playing_->changed.sleep_unless(interrupted, until)) {
+  }
+  return !interrupted();
+}
+
+// Whether all before the segment's stop was played, so that the edge has not to be waited at.
+bool Player::has_reached_stop() const {
+  const GstSegment segment = this->segment();
+  if (!GST_CLOCK_TIME_IS_VALID(segment.stop)) return false;
+  if (segment.format == GST_FORMAT_BYTES) return reader_->offset() >= segment.stop;
+  const std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
+  // Of packets, later ones may still belong before the stop.
+  return run_ && time != kNoTime && time >= static_cast<std::int64_t>(segment.stop);
 }
 
 GstFlowReturn Player::next_bytes(std::uint64_t bound, Piece& piece) {
@@ -107,7 +133,8 @@ GstFlowReturn Player::next_bytes(std::uint64_t bound, Piece& piece) {
   if (GST_CLOCK_TIME_IS_VALID(segment.stop)) bound = std::min<std::uint64_t>(bound, segment.stop);
   if (offset >= bound) return end();
   BufferPtr buffer(gst_buffer_new());
-  const std::uint64_t most = std::clamp((offset - segment.start) / 4, kFirstBytes, kPieceBytes);
+  const std::uint64_t most =
+      std::clamp(std::bit_floor(played_ / kPiecesBeforeGrowth), kFirstPiece, kPieceBytes);
   const Status status = collect(std::min(bound - offset, most), Pieces::one, buffer.get());
   if (status != Status::ok) return lapped();
   GST_BUFFER_OFFSET(buffer.get()) = offset;
@@ -120,7 +147,14 @@ GstFlowReturn Player::next_bytes(std::uint64_t bound, Piece& piece) {
 GstFlowReturn Player::next_timed(std::uint64_t bound, Piece& piece) {
   if (!run_) {
     const Entry* entry = entries_->at(entry_);
-    if (entry == nullptr) return lapped();
+    if (entry == nullptr || (!entry->is_run() && entry->offset != reader_->offset())) {
+      // Chosen at the edge, where the next entry's number was not known for sure.
+      const auto here = playing_->timeline.from_offset(reader_->offset());
+      if (!here || here->entry.offset != reader_->offset()) return lapped();
+      entry_ = here->index;
+      entry = entries_->at(entry_);
+      if (entry == nullptr) return lapped();
+    }
     if (!entry->is_run()) return next_packet(*entry, piece);
     // Where time jumps between runs, decoders and sinks want to know.
     if (entry->pts != time_.load(order::relaxed)) discont_ = true;  // relaxed: own value
@@ -165,9 +199,7 @@ GstFlowReturn Player::next_packet(const Entry& packet, Piece& piece) {
   }
   BufferPtr buffer(gst_buffer_new());
   GstBuffer* made = buffer.get();
-  if (packet.offset != reader_->offset() || collect(packet.size, Pieces::all, made) != Status::ok) {
-    return lapped();
-  }
+  if (collect(packet.size, Pieces::all, made) != Status::ok) return lapped();
   const GstClockTime shift = playing_->time_shift();
   GST_BUFFER_PTS(made) = timestamp_of(packet.pts, shift);
   GST_BUFFER_DTS(made) = timestamp_of(packet.dts(), shift);
@@ -199,6 +231,7 @@ GstFlowReturn Player::push(Piece piece, std::uint64_t offset) {
   const GstFlowReturn flow = gst_pad_push(pad_, piece.buffer.release());
   if (turn_ != turn) return GST_FLOW_OK;  // a seek has come in the meantime
   if (flow == GST_FLOW_OK) {
+    played_ += reader_->offset() - offset;
     entry_ = piece.next_entry;
     moved(piece.next_time);
   } else {

@@ -76,6 +76,10 @@ GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
       target_.snaps = target_.snaps || !finished;
       return GST_FLOW_OK;
     }
+    // Whoever waits beyond the edge has had all before it: upstream need not wait for that.
+    go_to(edge);
+    reader_->set_holds_back(true);
+    moved(recording.edge_time());
     const auto more = [&] { return recording.edge() != edge || recording.is_finished(); };
     if (!wait_until(more)) return GST_FLOW_FLUSHING;
     // Time has passed since the seek: what comes now is to be rendered from now on.
@@ -113,7 +117,7 @@ GstClockTime Player::base_at(const Place& place) const {
       running_time_of(playing_->upstream_segment(place.offset), place.time);
   if (!GST_CLOCK_TIME_IS_VALID(upstream)) return now;
   const bool live = playing_->is_live();
-  const bool at_live_edge = live && place.offset >= playing_->edge();
+  const bool at_live_edge = live && place.at_edge;
   const bool at_beginning = place.offset == 0 && now <= upstream + (live ? kSlowStart : 0);
   return at_live_edge || at_beginning ? upstream : now;
 }
@@ -136,12 +140,13 @@ GstFlowReturn Player::begin_at(const Place& place) {
       begins.time = std::max(begins.time, static_cast<std::int64_t>(upstream.time));
     }
     segment.start = segment.time = static_cast<guint64>(begins.time);
+    segment.offset = 0;
   } else {
     // Not always the segment's start: a seek without one goes on from where it is.
     begins.time = static_cast<std::int64_t>(segment.position);
   }
   if (target_.base == Target::Base::by_place) {
-    segment.offset = 0;
+    segment.offset = 0;  // what is at segment.position is rendered at the base
     segment.base = timed ? base_at(begins) : 0;
   }
   segment.position = static_cast<guint64>(begins.time);
@@ -155,8 +160,9 @@ GstFlowReturn Player::begin_at(const Place& place) {
     segment_ = segment;
   }
   moved(place.time);
-  placed_ = true;
-  rushes_ = true;
+  placed_ = rushes_ = true;
+  played_ = 0;
+  over_ = resumes_ = false;
   discont_ = true;
 
   EventLog::Held held = recording.events.held_at(place.offset);
@@ -177,9 +183,7 @@ bool Player::send_stickies(std::vector<EventPtr>& held, bool before_segment) {
   for (EventPtr& event : held) {
     if (event == nullptr || GST_EVENT_TYPE(event.get()) == GST_EVENT_SEGMENT) continue;
     if ((GST_EVENT_TYPE(event.get()) < GST_EVENT_SEGMENT) != before_segment) continue;
-    const bool holds = std::any_of(sent_.begin(), sent_.end(),
-                                   [&](const EventPtr& sent) { return sent.get() == event.get(); });
-    if (!holds && !send(std::move(event))) return false;
+    if (!send(std::move(event))) return false;
   }
   return true;
 }
@@ -187,6 +191,9 @@ bool Player::send_stickies(std::vector<EventPtr>& held, bool before_segment) {
 // False while flushing. What downstream makes of an event is told by the next push.
 bool Player::send(EventPtr event) {
   if (GST_EVENT_IS_STICKY(event.get()) && GST_EVENT_TYPE(event.get()) != GST_EVENT_SEGMENT) {
+    const bool holds = std::any_of(sent_.begin(), sent_.end(),
+                                   [&](const EventPtr& sent) { return sent.get() == event.get(); });
+    if (holds) return true;
     std::erase_if(sent_, [&](const EventPtr& old) { return replaces(event.get(), old.get()); });
     sent_.push_back(add_ref(event));
   }

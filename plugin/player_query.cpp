@@ -71,6 +71,7 @@ bool Player::answer_seeking(GstQuery* query, const Recording* recording) const {
   gst_query_set_seeking(query, format, FALSE, -1, -1);
   if (recording == nullptr || format != recording->format()) return true;
   if (format == GST_FORMAT_BYTES) {
+    may_be_sought_.store(true, order::relaxed);  // relaxed: a fact
     const std::uint64_t oldest = recording->begin();
     gst_query_set_seeking(query, format, TRUE, static_cast<gint64>(oldest),
                           static_cast<gint64>(recording->edge()));

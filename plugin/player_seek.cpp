@@ -11,7 +11,13 @@
 namespace catcher::plugin {
 namespace {
 
+bool snaps(GstSeekFlags flags) {
+  return (flags & GST_SEEK_FLAG_KEY_UNIT) != 0;
+}
+
+// Without KEY_UNIT nothing of what was asked for may be missing.
 Timeline::Snap snap_of(GstSeekFlags flags) {
+  if (!snaps(flags)) return Timeline::Snap::before;
   const bool before = (flags & GST_SEEK_FLAG_SNAP_BEFORE) != 0;
   const bool after = (flags & GST_SEEK_FLAG_SNAP_AFTER) != 0;
   if (before && after) return Timeline::Snap::nearest;
@@ -25,11 +31,12 @@ bool Player::seek(GstEvent* event) {
   seek.seqnum = gst_event_get_seqnum(event);
   gst_event_parse_seek(event, &seek.rate, &seek.format, &seek.flags, &seek.start_type, &seek.start,
                        &seek.stop_type, &seek.stop);
-  Lock one_at_a_time(seek_mutex_);
-  // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad. A
-  // demuxer that asks for a byte again wants it again: it drops all that comes before.
-  if (seek == last_seek_ && seek.format == GST_FORMAT_TIME) return true;
-
+  {
+    // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad. A
+    // demuxer that asks for a byte again wants it again: it drops all that comes before.
+    Lock lock(mutex_);
+    if (seek == last_seek_ && seek.format == GST_FORMAT_TIME) return true;
+  }
   const std::shared_ptr<Recording> recording = this->recording();
   const char* why = refusal(seek, recording.get());
   GstSegment segment;
@@ -40,8 +47,12 @@ bool Player::seek(GstEvent* event) {
     GST_INFO_OBJECT(pad_, "refusing %" GST_PTR_FORMAT ": %s", static_cast<void*>(event), why);
     return false;
   }
-  last_seek_ = seek;
-  carry_out(seek, *recording, segment);
+  {
+    Lock lock(mutex_);
+    if (seek == last_seek_ && seek.format == GST_FORMAT_TIME) return true;
+    last_seek_ = seek;
+  }
+  carry_out(seek, *recording);
   return true;
 }
 
@@ -73,16 +84,14 @@ bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegme
     end = seek.format == GST_FORMAT_TIME ? recording.edge_time()
                                          : static_cast<std::int64_t>(recording.edge());
   }
-  segment.duration = end < 0 ? GST_CLOCK_TIME_NONE : static_cast<guint64>(end);
+  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
+  if (from_end && end < 0) return false;
   const auto resolve = [end](GstSeekType type, std::int64_t value, guint64 now) {
     if (type == GST_SEEK_TYPE_NONE) return now;
     if (type == GST_SEEK_TYPE_SET && value < 0) return GST_CLOCK_TIME_NONE;
     const std::int64_t from = type == GST_SEEK_TYPE_END ? end : 0;
-    const std::int64_t place = std::max<std::int64_t>(from + value, 0);
-    return static_cast<guint64>(end < 0 ? place : std::min(place, end));
+    return static_cast<guint64>(std::max<std::int64_t>(from + value, 0));
   };
-  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
-  if (from_end && end < 0) return false;
   const guint64 start = resolve(seek.start_type, seek.start, segment.start);
   const guint64 stop = resolve(seek.stop_type, seek.stop, segment.stop);
   if (GST_CLOCK_TIME_IS_VALID(stop) && start > stop) return false;
@@ -90,52 +99,48 @@ bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegme
     return type == GST_SEEK_TYPE_NONE ? type : GST_SEEK_TYPE_SET;
   };
   gboolean moves = FALSE;
-  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, as_set(seek.start_type),
-                           start, as_set(seek.stop_type), stop, &moves)) {
-    return false;
-  }
-  segment.duration = GST_CLOCK_TIME_NONE;
-  return true;
+  return gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, as_set(seek.start_type),
+                             start, as_set(seek.stop_type), stop, &moves);
 }
 
-void Player::carry_out(const Seek& seek, const Recording& recording, const GstSegment& segment) {
+void Player::carry_out(const Seek& seek, const Recording& recording) {
   const bool flush = (seek.flags & GST_SEEK_FLAG_FLUSH) != 0;
   const bool keeps_time = seek.format == GST_FORMAT_TIME && !host_.owns_time();
-  GST_DEBUG_OBJECT(pad_, "seek %u to %" G_GINT64_FORMAT, seek.seqnum,
-                   static_cast<gint64>(segment.start));
-  change(Change::begin_flush);
+  GST_DEBUG_OBJECT(pad_, "seek %u to %" G_GINT64_FORMAT, seek.seqnum, seek.start);
+  task_.begin(PushTask::Flush::seek);
+  wake();
   if (flush) {
     GstEvent* start = gst_event_new_flush_start();
     gst_event_set_seqnum(start, seek.seqnum);
     gst_pad_push_event(pad_, start);
-  } else {
-    gst_pad_pause_task(pad_);
   }
   GST_PAD_STREAM_LOCK(pad_);
-  change(Change::end_flush);
+  task_.end(PushTask::Flush::seek);
   if (flush) {
     GstEvent* stop = gst_event_new_flush_stop(keeps_time ? FALSE : TRUE);
     gst_event_set_seqnum(stop, seek.seqnum);
     gst_pad_push_event(pad_, stop);
   }
-  // The recording may have gone while the task was being stopped; then the pad is going too.
-  if (playing_ == &recording) {
+  // Only now is it known how far the task has come. The recording may have gone meanwhile: then the
+  // pad begins again, or is going too.
+  GstSegment segment;
+  if (playing_ == &recording && make_segment(seek, recording, segment)) {
     target_ = {};
     target_.is_start = false;
     target_.position = static_cast<std::int64_t>(segment.position);
     target_.snap = snap_of(seek.flags);
-    target_.snaps = (seek.flags & GST_SEEK_FLAG_KEY_UNIT) != 0;
+    target_.snaps = snaps(seek.flags);
     target_.base = Target::Base::by_seek;
-    placed_ = false;
+    if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
     seqnum_ = seek.seqnum;
     mark_.seeks.fetch_add(1, order::relaxed);  // relaxed: a figure
     Lock lock(mutex_);
     segment_ = segment;
-    if (flush && keeps_time) segment_.base = host_.base_of_seek(seek.seqnum);
   }
+  placed_ = over_ = false;
   discont_ = true;
   ++turn_;
-  start_task();
+  task_.start();
   GST_PAD_STREAM_UNLOCK(pad_);
 }
 

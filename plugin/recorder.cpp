@@ -64,7 +64,7 @@ void Recorder::stop() {
 void Recorder::restart() {
   std::shared_ptr<Recording> ended = recording();
   if (!begin()) return;
-  if (ended != nullptr) ended->finish();
+  if (ended != nullptr) ended->finish_replaced();
   // What holds on the pad goes on to hold; upstream does not send it again.
   gst_pad_sticky_events_foreach(
       pad_,

@@ -43,7 +43,8 @@ class Recorder {
   // A serialized downstream event, EOS included. False if the stream cannot go on.
   bool take_event(GstEvent* event);
 
-  // A take() that waits returns FLUSHING, and so do later ones, until start() or restart().
+  // A take() that waits returns FLUSHING, and so does each that would have to wait, until start()
+  // or restart().
   void interrupt();
 
  private:
@@ -67,13 +68,14 @@ class Recorder {
     GstFlowReturn flow = GST_FLOW_OK;
   };
   Written write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least);
-  std::optional<std::int64_t> run_start(GstBuffer* buffer);
+  std::int64_t run_start(GstBuffer* buffer);
   GstFlowReturn keep_window(std::int64_t edge_time);
   GstFlowReturn wait_for_players();
   bool wait_while_far_ahead(const std::stop_token& stop);
   bool is_far_ahead() const;
   Wait wait() const;
   GstFlowReturn refuse(Status status, std::size_t bytes);
+  GstFlowReturn runs_backwards(const char* stamp, std::int64_t time, std::int64_t before);
   GstFlowReturn broken();
 
   GstElement* const element_;

@@ -4,7 +4,6 @@
 // What a recorder does with a buffer: its bytes into the rope, its times into the timeline, and
 // then the edge. The window and upstream's lead are kept here too.
 #include <algorithm>
-#include <optional>
 
 #include "recorder.hpp"
 #include "support/debug.hpp"
@@ -73,16 +72,19 @@ GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
                        size, own_->writer.offset(), frame));
     return broken();
   }
-  std::optional<std::int64_t> start = run_start(inside.get());
+  std::int64_t start = run_start(inside.get());
   if (broken_) return GST_FLOW_ERROR;
   for (std::size_t done = 0; done < size;) {
     const std::uint64_t offset = own_->writer.offset();
     const Written written = write_some(inside.get(), done, frame);
     if (written.flow != GST_FLOW_OK) return written.flow;
-    if (start) {
-      const Status added = own_->timeline.append_run(*start, offset, frame, rate);
+    if (start != kNoTime) {
+      const Status added = own_->timeline.append_run(start, offset, frame, rate);
+      if (added == Status::bad_argument) {
+        return runs_backwards("PTS", start, own_->timeline.last()->entry.order);
+      }
       if (added != Status::ok) return refuse(added, size);
-      start.reset();
+      start = kNoTime;
       new_run_ = false;
     }
     done += written.bytes;
@@ -95,30 +97,23 @@ GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
   return GST_FLOW_OK;
 }
 
-// When the run begins that this buffer begins; nothing if it goes on with the last one.
-std::optional<std::int64_t> Recorder::run_start(GstBuffer* buffer) {
+// When the run begins that this buffer begins; kNoTime if it goes on with the last one.
+std::int64_t Recorder::run_start(GstBuffer* buffer) {
   const std::int64_t time = stream_time_of(segment_, GST_BUFFER_PTS(buffer));
   const auto half = half_a_frame(static_cast<std::uint32_t>(GST_AUDIO_INFO_RATE(&raw_->info)));
   const std::int64_t expected = next_time_ != kNoTime ? next_time_ : 0;
-  if (time == kNoTime) return new_run_ ? std::optional(expected) : std::nullopt;
+  if (time == kNoTime) return new_run_ ? expected : kNoTime;
 
   if (last_pts_ != kNoTime && time < last_pts_ - half) {
-    GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
-                      ("A buffer at offset %" G_GUINT64_FORMAT " has time %" G_GINT64_FORMAT
-                       " ns, the one before it %" G_GINT64_FORMAT
-                       " ns. Raw audio must come in the order of its PTS; upstream must flush "
-                       "before it goes back.",
-                       own_->writer.offset(), time, last_pts_));
-    broken();
-    return std::nullopt;
+    runs_backwards("PTS", time, last_pts_);
+    return kNoTime;
   }
   last_pts_ = time;
   const std::int64_t off = std::abs(time - expected);
   // A new format goes on where the old one ended, unless its time says otherwise.
-  if (next_time_ != kNoTime && off <= half)
-    return new_run_ ? std::optional(expected) : std::nullopt;
+  if (next_time_ != kNoTime && off <= half) return new_run_ ? expected : kNoTime;
   const bool jumps = off >= kJitter || GST_BUFFER_IS_DISCONT(buffer);
-  return new_run_ || jumps ? std::optional(time) : std::nullopt;
+  return new_run_ || jumps ? time : kNoTime;
 }
 
 GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
@@ -155,14 +150,7 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
   }
   const Status added = own_->timeline.append_packet(packet);
   if (added == Status::bad_argument) {
-    const auto last = own_->timeline.last();
-    GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
-                      ("The packet at offset %" G_GUINT64_FORMAT " has DTS %" G_GINT64_FORMAT
-                       " ns, the one before it %" G_GINT64_FORMAT
-                       " ns. Packets must come in the order of their DTS; upstream must flush "
-                       "before it goes back.",
-                       packet.offset, packet.dts, last ? last->entry.order : kNoTime));
-    return broken();
+    return runs_backwards("DTS", packet.dts, own_->timeline.last()->entry.order);
   }
   if (added != Status::ok) return refuse(added, size);
   const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
@@ -239,6 +227,16 @@ bool Recorder::wait_while_far_ahead(const std::stop_token& stop) {
   return true;
 }
 
+GstFlowReturn Recorder::runs_backwards(const char* stamp, std::int64_t time, std::int64_t before) {
+  GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
+                    ("A buffer at offset %" G_GUINT64_FORMAT " has %s %" G_GINT64_FORMAT
+                     " ns of stream time, after %" G_GINT64_FORMAT
+                     " ns. Raw audio must come in the order of its PTS, packets in that of their "
+                     "DTS; upstream must flush before it goes back.",
+                     own_->writer.offset(), stamp, time, before));
+  return broken();
+}
+
 GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
   const std::uint64_t offset = own_->writer.offset();
   switch (status) {
@@ -249,6 +247,13 @@ GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
                          ". Lower max-size-bytes, chunk-size or chunk-size-max; what was caught "
                          "can be played.",
                          offset));
+      break;
+    case Status::bad_argument:
+      GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                        ("A frame does not fit into what may be kept."),
+                        ("It has %" G_GSIZE_FORMAT " bytes, at offset %" G_GUINT64_FORMAT
+                         "; raise max-size-bytes (%" G_GUINT64_FORMAT ") to a multiple of that.",
+                         bytes, offset, settings_.max_size_bytes));
       break;
     default:
       GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("A buffer could not be recorded."),

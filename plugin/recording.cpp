@@ -14,7 +14,8 @@ Recording::Made Recording::make(const Settings& settings) {
   if (!why.empty()) return {nullptr, std::move(why)};
   Catcher::Pushed pushed = Catcher::push(settings.core());
   if (pushed.status != Status::ok) return {nullptr, std::move(pushed.why)};
-  return {std::make_shared<Recording>(std::move(pushed)), {}};
+  const bool bounds_lead = settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0;
+  return {std::make_shared<Recording>(std::move(pushed), bounds_lead), {}};
 }
 
 void Recording::set_format(GstFormat format, GstClockTime time_shift) {
@@ -35,6 +36,11 @@ void Recording::follow_window() {
   const std::uint64_t oldest = begin();
   timeline.drop_before(oldest);
   events.drop_before(oldest);
+}
+
+void Recording::finish_replaced() noexcept {
+  replaced_.store(true, order::relaxed);  // relaxed: ordered by finish()
+  finish();
 }
 
 void Recording::finish(bool upstream_failed) noexcept {

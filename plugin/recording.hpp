@@ -42,6 +42,7 @@ struct Place {
   std::uint64_t offset = 0;
   std::uint64_t entry = 0;      // number of the entry at the offset; 0 in BYTES
   std::int64_t time = kNoTime;  // stream time of what is there
+  bool at_edge = false;         // what comes next, when this was asked for
 };
 
 // Where a wanted place is.
@@ -65,7 +66,7 @@ class Recording {
   Timeline timeline;
   EventLog events;
   EventCount<> changed;   // bytes, events, the format, the end
-  EventCount<> progress;  // a player has moved; used where upstream's lead is bounded
+  EventCount<> progress;  // a player has moved; only where upstream's lead is bounded
 
   // Requires: not undefined; called once. `time_shift`: what players add to stream time to get
   // the timestamps of buffers, so that a codec's times before 0 can be said at all.
@@ -78,6 +79,8 @@ class Recording {
   void publish(std::int64_t edge_time) noexcept;
   // Entries and events leave with the bytes that they name.
   void follow_window();
+  // No more will come, because another recording takes its place: upstream has flushed.
+  void finish_replaced() noexcept;
   // No more will come. `upstream_failed`: because something broke.
   void finish(bool upstream_failed = false) noexcept;
 
@@ -94,6 +97,7 @@ class Recording {
   bool is_live() const noexcept { return live_.load(order::relaxed); }
   bool has_failed() const noexcept { return failed_.load(order::relaxed); }
   bool is_finished() const noexcept { return bytes_->is_finished(); }
+  bool is_replaced() const noexcept { return replaced_.load(order::relaxed); }
 
   // Offset below which everything is there.
   std::uint64_t edge() const noexcept {
@@ -122,7 +126,7 @@ class Recording {
   // picks.
   Found find(std::int64_t position, Timeline::Snap snap) const;
   // Behind the last unit of a recording that is finished.
-  Place past_the_end() const { return {edge(), timeline.window().end, edge_time()}; }
+  Place past_the_end() const { return {edge(), timeline.window().end, edge_time(), true}; }
   // The segment in which upstream sent what is at `offset`; format UNDEFINED if there was none.
   GstSegment upstream_segment(std::uint64_t offset) const;
 
@@ -132,8 +136,13 @@ class Recording {
   std::uint64_t furthest() const;
   GstStructure* stats() const;
 
-  explicit Recording(Catcher::Pushed pushed)
-      : writer(std::move(pushed.writer)), bytes_(std::move(pushed.catcher)) {}
+  // Whether a recorder waits for `progress`.
+  bool bounds_lead() const noexcept { return bounds_lead_; }
+
+  Recording(Catcher::Pushed pushed, bool bounds_lead)
+      : writer(std::move(pushed.writer)),
+        bytes_(std::move(pushed.catcher)),
+        bounds_lead_(bounds_lead) {}
 
  private:
   Found find_time(std::int64_t time, Timeline::Snap snap) const;
@@ -141,6 +150,7 @@ class Recording {
   Place place_of(const Indexed& entry, std::uint64_t offset) const;
 
   const std::shared_ptr<Catcher> bytes_;
+  const bool bounds_lead_;
   GstClockTime time_shift_ = 0;  // fixed before format_ is
   std::atomic<GstFormat> format_{GST_FORMAT_UNDEFINED};
   std::atomic<std::uint64_t> edge_{0};
@@ -148,6 +158,7 @@ class Recording {
   std::atomic<std::int64_t> upstream_duration_{-1};
   std::atomic<bool> live_{false};
   std::atomic<bool> failed_{false};
+  std::atomic<bool> replaced_{false};
 
   mutable Mutex mutex_;
   std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);

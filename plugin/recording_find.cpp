@@ -50,18 +50,22 @@ Place Recording::oldest() const {
 
 Place Recording::newest() const {
   const std::uint64_t end = edge();
-  if (format() != GST_FORMAT_TIME) return {end, 0, kNoTime};
+  if (format() != GST_FORMAT_TIME) return {end, 0, kNoTime, true};
   const auto last = timeline.last();
-  if (!last) return {end, timeline.window().end, kNoTime};
+  if (!last) return {end, timeline.window().end, kNoTime, true};
   const Entry& entry = last->entry;
-  if (entry.is_run()) return place_of(*last, std::max(end, entry.offset));
+  if (entry.is_run()) {
+    Place place = place_of(*last, std::max(end, entry.offset));
+    place.at_edge = true;
+    return place;
+  }
   const auto after = entry.since_key == 0 || entry.since_key == Entry::kNoKey
                          ? std::nullopt
                          : timeline.at(last->index - entry.since_key);
   if (after && after->offset >= begin()) {
     return place_of({last->index - entry.since_key, *after}, after->offset);
   }
-  return {entry.offset + entry.size, last->index + 1, edge_time()};
+  return {entry.offset + entry.size, last->index + 1, edge_time(), true};
 }
 
 Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
