@@ -75,7 +75,11 @@ class Recorder {
   bool is_far_ahead() const;
   Wait wait() const;
   GstFlowReturn refuse(Status status, std::size_t bytes);
-  GstFlowReturn runs_backwards(const char* stamp, std::int64_t time, std::int64_t before);
+  struct Backwards {
+    std::uint64_t offset;       // of the buffer
+    std::int64_t time, before;  // ns of stream time
+  };
+  GstFlowReturn runs_backwards(const Backwards& found, const char* stamp);
   GstFlowReturn broken();
 
   GstElement* const element_;

@@ -81,7 +81,7 @@ GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
     if (start != kNoTime) {
       const Status added = own_->timeline.append_run(start, offset, frame, rate);
       if (added == Status::bad_argument) {
-        return runs_backwards("PTS", start, own_->timeline.last()->entry.order);
+        return runs_backwards({offset, start, own_->timeline.last()->entry.order}, "PTS");
       }
       if (added != Status::ok) return refuse(added, size);
       start = kNoTime;
@@ -105,7 +105,7 @@ std::int64_t Recorder::run_start(GstBuffer* buffer) {
   if (time == kNoTime) return new_run_ ? expected : kNoTime;
 
   if (last_pts_ != kNoTime && time < last_pts_ - half) {
-    runs_backwards("PTS", time, last_pts_);
+    runs_backwards({own_->writer.offset(), time, last_pts_}, "PTS");
     return kNoTime;
   }
   last_pts_ = time;
@@ -150,7 +150,7 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
   }
   const Status added = own_->timeline.append_packet(packet);
   if (added == Status::bad_argument) {
-    return runs_backwards("DTS", packet.dts, own_->timeline.last()->entry.order);
+    return runs_backwards({packet.offset, packet.dts, own_->timeline.last()->entry.order}, "DTS");
   }
   if (added != Status::ok) return refuse(added, size);
   const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
@@ -227,13 +227,13 @@ bool Recorder::wait_while_far_ahead(const std::stop_token& stop) {
   return true;
 }
 
-GstFlowReturn Recorder::runs_backwards(const char* stamp, std::int64_t time, std::int64_t before) {
+GstFlowReturn Recorder::runs_backwards(const Backwards& found, const char* stamp) {
   GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("Time runs backwards in the stream."),
                     ("A buffer at offset %" G_GUINT64_FORMAT " has %s %" G_GINT64_FORMAT
                      " ns of stream time, after %" G_GINT64_FORMAT
                      " ns. Raw audio must come in the order of its PTS, packets in that of their "
                      "DTS; upstream must flush before it goes back.",
-                     own_->writer.offset(), stamp, time, before));
+                     found.offset, stamp, found.time, found.before));
   return broken();
 }
 

@@ -11,7 +11,7 @@ void PushTask::activate() {
   {
     Lock lock(mutex_);
     active_ = true;
-    upstream_ = released_ = false;
+    upstream_ = false;
     note();
   }
   start();
@@ -38,7 +38,7 @@ void PushTask::end(Flush flush) {
   switch (flush) {
     case Flush::seek: --seeks_; break;
     case Flush::upstream: upstream_ = false; break;
-    case Flush::release: released_ = false; break;
+    case Flush::release: break;  // that pad is not played again
   }
   note();
 }

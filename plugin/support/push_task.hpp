@@ -24,7 +24,8 @@ namespace catcher::plugin {
 
 class PushTask {
  public:
-  // Who flushes. Seeks may be several at a time; the others are one or none.
+  // Who flushes. Seeks may be several at a time; a release is for good, whatever else happens to
+  // the pad meanwhile.
   enum class Flush : std::uint8_t { seek, upstream, release };
 
   PushTask(GstPad* pad, GstTaskFunction loop, gpointer data)
