@@ -203,8 +203,10 @@ LiveEdge at_live_edge(int readers) {
   return edge;
 }
 
-// CPU seconds per 10 s of a process in which readers wait at an edge that stands still.
-std::vector<double> stalled(int count) {
+// CPU seconds per 10 s of a process in which readers are parked at an edge that stands still, or
+// brings a piece each ten periods.
+enum class Edge { stalled, slow };
+std::vector<double> parked(int count, Edge edge) {
   auto made = catcher::Catcher::push({});
   auto readers = readers_of(made.catcher, count);
   std::vector<std::jthread> threads;
@@ -213,7 +215,10 @@ std::vector<double> stalled(int count) {
     threads.emplace_back([&] {
       ready.fetch_add(1);
       std::array<std::byte, 64> buffer;
-      require(reader.read(buffer).status == Status::end, "nothing but the end comes");
+      Status status = Status::ok;
+      while ((status = reader.read(buffer).status) == Status::ok) {
+      }
+      require(status == Status::end, "nothing but pieces and the end comes");
     });
   }
   while (ready.load() != count) std::this_thread::sleep_for(1ms);
@@ -222,7 +227,11 @@ std::vector<double> stalled(int count) {
   for (int round = 0; round < (tiny() ? 1 : 5); ++round) {
     const auto start = Clock::now();
     const Usage before = Usage::now();
-    std::this_thread::sleep_for(20 * period());
+    for (int half = 0; half < 2; ++half) {
+      std::this_thread::sleep_for(10 * period());
+      const std::array<std::byte, 64> piece{};
+      if (edge == Edge::slow) require(made.writer.append(piece).bytes == piece.size(), "it fits");
+    }
     const double used = (Usage::now() - before).cpu_seconds;
     figures.push_back(used * 10e9 / nanoseconds(Clock::now() - start));
   }
@@ -261,6 +270,10 @@ int main() {
     cpu.row("pulled, " + name, edge.pull.cpu, edge.futex.cpu, goal);
   }
   for (const int readers : tiny() ? std::vector<int>{20} : std::vector<int>{100, 1000}) {
-    cpu.row(readers_name(readers) + " at a stalled edge", stalled(readers), Goal::figure(0.1));
+    cpu.row(readers_name(readers) + " at a stalled edge", parked(readers, Edge::stalled),
+            Goal::figure(0.1));
+    if (readers > 100) continue;
+    cpu.row(readers_name(readers) + " at a slow edge, a piece each 200 ms",
+            parked(readers, Edge::slow), Goal::figure(0.1));
   }
 }
