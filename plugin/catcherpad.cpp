@@ -92,6 +92,8 @@ static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* valu
 }
 
 static void gst_catcher_pad_finalize(GObject* object) noexcept {
+  // A pad that was released just when a state change activated it may have been given a task.
+  gst_pad_stop_task(GST_PAD_CAST(object));
   delete GST_CATCHER_PAD(object)->player;
   G_OBJECT_CLASS(gst_catcher_pad_parent_class)->finalize(object);
 }

@@ -83,7 +83,9 @@ Found Recording::find_time(std::int64_t time, Timeline::Snap snap) const {
   // Before all that was ever caught is the beginning; before what is kept is gone.
   if (!at) return first == 0 ? there(oldest()) : kEvicted;
   if (at->entry.is_run()) return in_run(*at, time);
-  if (edge_time() != kNoTime && time >= edge_time()) return kAhead;
+  // A last packet without a duration is at the edge's time, and there.
+  const bool is_of_a_packet = time == at->entry.pts;
+  if (edge_time() != kNoTime && time >= edge_time() && !is_of_a_packet) return kAhead;
   const auto kept = timeline.from_offset(first);
   if (!kept) return kAhead;
   const auto key = timeline.key_unit(time, snap, kept->index);

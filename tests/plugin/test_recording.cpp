@@ -240,6 +240,16 @@ START_TEST(a_packet_s_time_beyond_the_edge_is_ahead) {
 }
 END_TEST
 
+START_TEST(a_last_packet_without_a_duration_is_found) {
+  const auto made = recording(GST_FORMAT_TIME);
+  add_packets(*made, 50, 1);
+  made->publish(49 * kMs);
+
+  ck_assert_there(made->find(49 * kMs, Snap::before), 490, 49 * kMs);
+  ck_assert_where(made->find(49 * kMs + 1, Snap::before), Where::ahead);
+}
+END_TEST
+
 START_TEST(packets_of_a_group_whose_key_unit_has_left_are_evicted) {
   const auto made = recording(GST_FORMAT_TIME, 6400);
   // Twenty packets a group and ten a chunk, so that the window can begin within a group.
@@ -426,6 +436,7 @@ int main(int argc, char** argv) {
          audio_that_has_left_the_window_is_evicted}},
        {"packets",
         {packets_are_found_by_the_key_units_among_them, a_packet_s_time_beyond_the_edge_is_ahead,
+         a_last_packet_without_a_duration_is_found,
          packets_of_a_group_whose_key_unit_has_left_are_evicted,
          packets_that_all_begin_alone_are_found_each,
          the_newest_place_is_the_key_unit_that_what_comes_next_needs}},
