@@ -169,6 +169,7 @@ Status Timeline::append_packet(const Packet& packet) {
   entry.duration = packet.duration;
   entry.offset = packet.offset;
   entry.size = packet.size;
+  entry.rate = packet.note;
   entry.flags = packet.flags & (Entry::key_unit | Entry::discont | Entry::header);
   if (packet.dts != kNoTime) {
     if (packet.dts < newest_.order) return Status::bad_argument;

@@ -54,12 +54,14 @@ struct Entry {
   std::uint32_t size = 0;            // bytes; of a run: bytes per frame
   std::uint32_t flags = 0;           // Flag, or-ed
   std::uint32_t since_key = kNoKey;  // entries since the nearest key unit at or before; 0 in itself
-  std::uint32_t rate = 0;            // of a run: frames per second
+  // Of a run: frames per second. Of a packet: the appender's own note, see note().
+  std::uint32_t rate = 0;
 
   static constexpr std::uint32_t kNoKey = std::numeric_limits<std::uint32_t>::max();
 
   bool is_run() const noexcept { return (flags & run) != 0; }
   bool is_key() const noexcept { return (flags & key_unit) != 0; }
+  std::uint32_t note() const noexcept { return is_run() ? 0 : rate; }
   std::int64_t dts() const noexcept { return (flags & has_dts) != 0 ? order : kNoTime; }
 
   // Of a run. Time of the frame that begins at or before `at`, and offset of the frame that
@@ -100,6 +102,7 @@ class Timeline {
     std::uint64_t offset = 0;
     std::uint32_t size = 0;
     std::uint32_t flags = 0;
+    std::uint32_t note = 0;  // whatever the appender wants to be told of it again
   };
   // `bad_argument`: an offset before the newest entry's end (of a run: its beginning), or a DTS
   // before the newest `order`. Without any time it inherits that.

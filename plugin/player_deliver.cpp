@@ -200,6 +200,7 @@ GstFlowReturn Player::next_packet(const Entry& packet, Piece& piece) {
   BufferPtr buffer(gst_buffer_new());
   GstBuffer* made = buffer.get();
   if (collect(packet.size, Pieces::all, made) != Status::ok) return lapped();
+  if (!playing_->extras.give(entry_, packet.note(), made)) return lapped();
   const GstClockTime shift = playing_->time_shift();
   GST_BUFFER_PTS(made) = timestamp_of(packet.pts, shift);
   GST_BUFFER_DTS(made) = timestamp_of(packet.dts(), shift);

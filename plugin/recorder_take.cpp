@@ -148,6 +148,7 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
     if (written.flow != GST_FLOW_OK) return written.flow;
     done += written.bytes;
   }
+  packet.note = own_->extras.take(own_->timeline.window().end, buffer);
   const Status added = own_->timeline.append_packet(packet);
   if (added == Status::bad_argument) {
     return runs_backwards({packet.offset, packet.dts, own_->timeline.last()->entry.order}, "DTS");

@@ -36,6 +36,7 @@ void Recording::follow_window() {
   const std::uint64_t oldest = begin();
   timeline.drop_before(oldest);
   events.drop_before(oldest);
+  extras.drop_before(timeline.window().begin);
 }
 
 void Recording::finish_replaced() noexcept {

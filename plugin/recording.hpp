@@ -23,6 +23,7 @@
 #include "core/event_count.hpp"
 #include "core/timeline.hpp"
 #include "event_log.hpp"
+#include "packet_extras.hpp"
 #include "support/settings.hpp"
 
 namespace catcher::plugin {
@@ -65,6 +66,7 @@ class Recording {
   Writer writer;
   Timeline timeline;
   EventLog events;
+  PacketExtras extras;
   EventCount<> changed;   // bytes, events, the format, the end
   EventCount<> progress;  // a player has moved; only where upstream's lead is bounded
 
