@@ -173,6 +173,7 @@ gboolean SinkState::handle_event(GstEvent* event) {
       note(About::ended);
       return taken;
     }
+    case GST_EVENT_STREAM_START: note(About::restarted); return recorder_.take_event(event);
     default: return !GST_EVENT_IS_SERIALIZED(event) || recorder_.take_event(event);
   }
 }

@@ -49,6 +49,9 @@ class SrcState final : public PlayerHost {
   // ---- PlayerHost
   GstElement* element() const noexcept override { return element_; }
   std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) override;
+  std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) override {
+    return channels::hold(std::move(next));
+  }
   void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }

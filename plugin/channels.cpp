@@ -91,11 +91,15 @@ std::shared_ptr<Recording> find(const std::string& name) {
     found->second.last_used = ++all.uses;
     recording = found->second.recording;
   }
-  Recording* used = recording.get();
-  return {std::make_shared<Use>(std::move(recording)), used};
+  return hold(std::move(recording));
 }
 
 }  // namespace
+
+std::shared_ptr<Recording> hold(std::shared_ptr<Recording> recording) {
+  Recording* used = recording.get();
+  return {std::make_shared<Use>(std::move(recording)), used};
+}
 
 Claim& Claim::operator=(Claim&& other) noexcept {
   if (this != &other) {

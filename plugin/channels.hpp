@@ -45,6 +45,9 @@ Claim claim(const std::string& name);
 // be published. Nothing: time is up, or `interrupted` became true and wake() was called.
 std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,
                                  const std::atomic<bool>& interrupted);
+// A recording that a player has come to otherwise, held like one from await(): when it is let go
+// of, the budget is looked at.
+std::shared_ptr<Recording> hold(std::shared_ptr<Recording> recording);
 // Makes everyone in await() look at `interrupted`.
 void wake() noexcept;
 

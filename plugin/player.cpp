@@ -102,13 +102,15 @@ void Player::loop(gpointer self) noexcept {
   const GstFlowReturn flow = player.step();
   if (flow == GST_FLOW_OK || player.turn_ != turn) return;
   player.stand_still(flow);
+  // At its end it waits, in the next turn, for a recording that follows.
+  if (flow != GST_FLOW_FLUSHING && player.over_ && player.playing_ != nullptr) return;
   // A seek that came from downstream on this thread has started a new turn.
   if (player.turn_ == turn) player.task_.pause(starts);
 }
 
 GstFlowReturn Player::step() {
   if (task_.is_interrupted()) return GST_FLOW_FLUSHING;
-  if (over_) return GST_FLOW_EOS;
+  if (over_) return playing_ != nullptr ? await_next() : GST_FLOW_EOS;
   // Without a peer nothing is begun, so that all that is set before the link counts.
   if (!placed_ && !gst_pad_is_linked(pad_)) return GST_FLOW_NOT_LINKED;
   if (playing_ == nullptr) {
@@ -139,7 +141,8 @@ void Player::stand_still(GstFlowReturn flow) {
 }
 
 GstFlowReturn Player::open() {
-  std::shared_ptr<Recording> found = host_.await_recording(task_.interrupted());
+  std::shared_ptr<Recording> found =
+      next_ != nullptr ? host_.hold(std::move(next_)) : host_.await_recording(task_.interrupted());
   if (found == nullptr) return task_.is_interrupted() ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
   try {
     reader_.emplace(found->bytes());
@@ -157,6 +160,34 @@ GstFlowReturn Player::open() {
   return GST_FLOW_OK;
 }
 
+// All was played; upstream may begin again.
+GstFlowReturn Player::await_next() {
+  if (!wait_until([this] { return playing_->leads_on(); })) return GST_FLOW_FLUSHING;
+  std::shared_ptr<Recording> next = playing_->next();
+  const GstClockTime ended_at = running_end();
+  close();
+  next_ = std::move(next);
+  floor_ = ended_at;
+  target_.goes_on = true;
+  gst_element_post_message(host_.element(),
+                           gst_message_new_duration_changed(GST_OBJECT_CAST(host_.element())));
+  return GST_FLOW_OK;
+}
+
+// Running time at which what was played ends; 0 where none is known.
+GstClockTime Player::running_end() const {
+  const GstSegment segment = this->segment();
+  if (segment.format != GST_FORMAT_TIME || !placed_) return 0;
+  std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
+  // Of packets that is where the last one begins.
+  if (reader_->offset() >= playing_->edge()) time = std::max(time, playing_->edge_time());
+  const guint64 end =
+      std::max(static_cast<guint64>(std::max<std::int64_t>(time, 0)), segment.start);
+  const GstClockTime running =
+      gst_segment_to_running_time(&segment, GST_FORMAT_TIME, std::min(end, segment.stop));
+  return GST_CLOCK_TIME_IS_VALID(running) ? running : 0;
+}
+
 // Back to where a player is before it has begun.
 void Player::close() {
   if (playing_ != nullptr) playing_->remove_player(&mark_);
@@ -166,6 +197,8 @@ void Player::close() {
   run_.reset();
   sent_.clear();
   event_offset_.reset();
+  next_.reset();
+  floor_ = 0;
   target_ = {};
   placed_ = over_ = resumes_ = false;
   discont_ = true;

@@ -34,6 +34,8 @@ class PlayerHost {
   // The recording to play. May wait until `interrupted` is true, or give up after an error of its
   // own: then nothing. On the player's streaming thread.
   virtual std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) = 0;
+  // The recording that follows the one that this player has played, as it is to be held.
+  virtual std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) { return next; }
   // Makes await_recording() look at `interrupted`.
   virtual void wake() noexcept = 0;
   // Whether this player drives its pipeline alone, so that a flushing seek in TIME may reset the
@@ -95,6 +97,7 @@ class Player {
     Timeline::Snap snap = Timeline::Snap::before;
     bool snaps = true;           // the segment begins where the data does, not at `position`
     Base base = Base::by_place;  // whether the segment's base is there already
+    bool goes_on = false;        // from the end of another recording: at the oldest of this one
   };
   // What identifies a seek that was carried out.
   struct Seek {
@@ -119,6 +122,8 @@ class Player {
   void stand_still(GstFlowReturn flow);
   GstFlowReturn open();
   void close();
+  GstFlowReturn await_next();
+  GstClockTime running_end() const;
   template <class Predicate>
   bool wait_until(const Predicate& is_due);  // false: interrupted
 
@@ -175,12 +180,14 @@ class Player {
   Target target_;
   bool placed_ = false;
   bool discont_ = true;
-  bool resumes_ = false;      // the pad had no peer for a while
-  bool rushes_ = true;        // has not waited at the edge since it was placed
-  std::uint64_t played_ = 0;  // bytes, since it was placed
-  bool over_ = false;         // EOS was sent; only a seek or a flush leads on
-  std::uint64_t entry_ = 0;   // the run, or the next packet
-  std::optional<Entry> run_;  // number entry_, while a run is played
+  bool resumes_ = false;             // the pad had no peer for a while
+  bool rushes_ = true;               // has not waited at the edge since it was placed
+  std::uint64_t played_ = 0;         // bytes, since it was placed
+  bool over_ = false;                // EOS was sent; a seek, a flush or another recording leads on
+  std::shared_ptr<Recording> next_;  // to be opened, from the end of the one before
+  GstClockTime floor_ = 0;           // running time of that end: what comes now is rendered later
+  std::uint64_t entry_ = 0;          // the run, or the next packet
+  std::optional<Entry> run_;         // number entry_, while a run is played
   std::uint64_t event_serial_ = 0;
   std::optional<std::uint64_t> event_offset_;
   std::vector<EventPtr> sent_;  // the stickies that hold downstream, one of each kind

@@ -46,7 +46,8 @@ GstFlowReturn Player::find_start(const PlaySettings& settings, Found& found) {
     return GST_FLOW_FLUSHING;
   }
   found.where = Found::Where::there;
-  switch (settings.start_from) {
+  // Where it was set to start, it has.
+  switch (target_.goes_on ? StartFrom::oldest : settings.start_from) {
     case StartFrom::oldest: found.place = recording.oldest(); return GST_FLOW_OK;
     case StartFrom::edge:
       found.place = nothing_yet ? recording.oldest() : recording.newest();
@@ -111,14 +112,15 @@ GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
 // beginning, and the edge of a live stream) keeps it, and so stays in step with what bypasses this
 // element; anything else is history, and is rendered from now on.
 GstClockTime Player::base_at(const Place& place) const {
-  const GstClockTime now = running_time_now(host_.element());
+  const GstClockTime now = std::max(running_time_now(host_.element()), floor_);
   if (host_.owns_time()) return now;
   const GstClockTime upstream =
       running_time_of(playing_->upstream_segment(place.offset), place.time);
   if (!GST_CLOCK_TIME_IS_VALID(upstream)) return now;
   const bool live = playing_->is_live();
   const bool at_live_edge = live && place.at_edge;
-  const bool at_beginning = place.offset == 0 && now <= upstream + (live ? kSlowStart : 0);
+  const bool at_beginning =
+      place.offset == 0 && floor_ <= upstream && now <= upstream + (live ? kSlowStart : 0);
   return at_live_edge || at_beginning ? upstream : now;
 }
 

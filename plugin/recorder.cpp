@@ -12,6 +12,12 @@
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
+namespace {
+
+// Recordings that have ended and that slow players have still to come to.
+constexpr std::size_t kMostEnded = 64;
+
+}  // namespace
 
 bool Recorder::start(const Settings& settings) {
   settings_ = settings;
@@ -24,6 +30,7 @@ bool Recorder::start(const Settings& settings) {
       return false;
     }
   }
+  renew_stop();
   if (begin()) return true;
   claim_.give_up();
   return false;
@@ -45,8 +52,12 @@ bool Recorder::begin() {
   claim_.publish(made.recording);
   Lock lock(mutex_);
   recording_ = std::move(made.recording);
-  stop_ = std::stop_source();
   return true;
+}
+
+void Recorder::renew_stop() {
+  Lock lock(mutex_);
+  stop_ = std::stop_source();
 }
 
 void Recorder::stop() {
@@ -58,23 +69,67 @@ void Recorder::stop() {
   own_ = nullptr;
   if (ended != nullptr) ended->finish();
   ended.reset();
+  ended_before_.clear();
   claim_.give_up();
 }
 
 void Recorder::restart() {
   std::shared_ptr<Recording> ended = recording();
+  renew_stop();
   if (!begin()) return;
+  ended_before_.clear();
   if (ended != nullptr) ended->finish_replaced();
-  // What holds on the pad goes on to hold; upstream does not send it again.
+  recall_stickies(
+      [](GstEventType type) { return type != GST_EVENT_SEGMENT && type != GST_EVENT_EOS; });
+}
+
+// What holds on the pad goes on to hold; upstream does not send it again.
+void Recorder::recall_stickies(bool (*wanted)(GstEventType type)) {
+  struct Recall {
+    Recorder& recorder;
+    bool (*wanted)(GstEventType type);
+  } recall{*this, wanted};
   gst_pad_sticky_events_foreach(
       pad_,
-      [](GstPad*, GstEvent** event, gpointer self) noexcept {
-        const GstEventType type = GST_EVENT_TYPE(*event);
-        const bool ends = type == GST_EVENT_SEGMENT || type == GST_EVENT_EOS;
-        if (!ends) static_cast<Recorder*>(self)->take_event(*event);
+      [](GstPad*, GstEvent** event, gpointer data) noexcept {
+        const auto& [recorder, is_wanted] = *static_cast<Recall*>(data);
+        if (is_wanted(GST_EVENT_TYPE(*event))) recorder.take_event(*event);
         return gboolean{TRUE};
       },
-      this);
+      &recall);
+}
+
+// A stream begins after the end. A pad refuses everything else there.
+bool Recorder::begin_again(GstEvent* stream_start) {
+  std::shared_ptr<Recording> ended = recording();
+  if (ended == nullptr || !begin()) return false;
+  GST_INFO_OBJECT(pad_, "another recording begins");
+  log(stream_start);
+  // Upstream sends caps again only where they change. Tags and the like were the old stream's.
+  recall_stickies([](GstEventType type) { return type == GST_EVENT_CAPS; });
+  lead_on(std::move(ended), recording());
+  return true;
+}
+
+// A player plays one recording after the other, however many have begun while it was at the first.
+// Those between are kept by the ones before them, as far back as max-size-bytes goes.
+void Recorder::lead_on(std::shared_ptr<Recording> ended, const std::shared_ptr<Recording>& next) {
+  ended->set_next(next);
+  ended_before_.push_back(ended);
+  std::erase_if(ended_before_, [](const auto& old) { return old.expired(); });
+  std::vector<std::shared_ptr<Recording>> chain;
+  for (const std::weak_ptr<Recording>& old : ended_before_) {
+    if (std::shared_ptr<Recording> held = old.lock()) chain.push_back(std::move(held));
+  }
+  std::uint64_t bytes = 0;
+  std::size_t first = chain.size();
+  while (first != 0 && chain.size() - first < kMostEnded) {
+    bytes += chain[first - 1]->bytes()->stats().bytes_allocated;
+    if (settings_.max_size_bytes != 0 && bytes > settings_.max_size_bytes) break;
+    --first;
+  }
+  const std::shared_ptr<Recording>& onto = first == chain.size() ? next : chain[first];
+  for (std::size_t skips = 0; skips < first; ++skips) chain[skips]->set_next(onto);
 }
 
 std::shared_ptr<Recording> Recorder::recording() const {
@@ -101,6 +156,10 @@ bool Recorder::take_event(GstEvent* event) {
   // A sticky that was refused comes again before each buffer: its error is posted already.
   if (broken_ && GST_EVENT_TYPE(event) != GST_EVENT_EOS) return false;
   switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+      if (ended_) return begin_again(event);
+      log(event);
+      return true;
     case GST_EVENT_SEGMENT: return take_segment(event);
     case GST_EVENT_CAPS:
       take_caps(event);

@@ -15,6 +15,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "channels.hpp"
 #include "core/mutex.hpp"
@@ -40,7 +41,8 @@ class Recorder {
 
   // Does not take over the reference.
   GstFlowReturn take(GstBuffer* buffer);
-  // A serialized downstream event, EOS included. False if the stream cannot go on.
+  // A serialized downstream event, EOS included. False if the stream cannot go on. After EOS, a
+  // STREAM_START begins another recording, to which players at the end of this one go on.
   bool take_event(GstEvent* event);
 
   // A take() that waits returns FLUSHING, and so does each that would have to wait, until start()
@@ -54,6 +56,10 @@ class Recorder {
   };
 
   bool begin();
+  void renew_stop();
+  bool begin_again(GstEvent* stream_start);
+  void lead_on(std::shared_ptr<Recording> ended, const std::shared_ptr<Recording>& next);
+  void recall_stickies(bool (*wanted)(GstEventType type));
   bool take_segment(GstEvent* event);
   void take_caps(GstEvent* event);
   void log(GstEvent* event);
@@ -96,6 +102,7 @@ class Recorder {
   bool asked_ = false;
   bool ended_ = false;
   bool broken_ = false;
+  std::vector<std::weak_ptr<Recording>> ended_before_;  // those that some player still plays
 
   mutable Mutex mutex_;
   std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);

@@ -30,6 +30,11 @@ GstFlowReturn Recorder::take(GstBuffer* buffer) {
   if (broken_) return GST_FLOW_ERROR;
   if (ended_) return GST_FLOW_EOS;
   if (own_->format() == GST_FORMAT_UNDEFINED) {
+    // After a new STREAM_START the segment of before holds until another comes.
+    recall_stickies([](GstEventType type) { return type == GST_EVENT_SEGMENT; });
+    if (broken_) return GST_FLOW_ERROR;
+  }
+  if (own_->format() == GST_FORMAT_UNDEFINED) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("Data came before its segment."),
                       ("Upstream must send a SEGMENT event before the first buffer."));
     return broken();

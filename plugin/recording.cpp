@@ -41,7 +41,22 @@ void Recording::follow_window() {
 
 void Recording::finish_replaced() noexcept {
   replaced_.store(true, order::relaxed);  // relaxed: ordered by finish()
+  leads_on_.store(true, order::relaxed);  // relaxed: ordered by finish()
   finish();
+}
+
+void Recording::set_next(std::shared_ptr<Recording> next) {
+  {
+    Lock lock(mutex_);
+    std::swap(next_, next);  // what it was is let go of without the lock
+  }
+  leads_on_.store(true, order::relaxed);  // relaxed: ordered by changed, and next_ by mutex_
+  changed.notify_all();
+}
+
+std::shared_ptr<Recording> Recording::next() const {
+  Lock lock(mutex_);
+  return next_;
 }
 
 void Recording::finish(bool upstream_failed) noexcept {

@@ -83,6 +83,9 @@ class Recording {
   void follow_window();
   // No more will come, because another recording takes its place: upstream has flushed.
   void finish_replaced() noexcept;
+  // Of one that has finished: upstream has begun again, and players go on there once they have sent
+  // the end of this one. May be called again, to let them skip some.
+  void set_next(std::shared_ptr<Recording> next);
   // No more will come. `upstream_failed`: because something broke.
   void finish(bool upstream_failed = false) noexcept;
 
@@ -100,6 +103,9 @@ class Recording {
   bool has_failed() const noexcept { return failed_.load(order::relaxed); }
   bool is_finished() const noexcept { return bytes_->is_finished(); }
   bool is_replaced() const noexcept { return replaced_.load(order::relaxed); }
+  // Whether players go on elsewhere: in next() if that is set, else in what takes its place.
+  bool leads_on() const noexcept { return leads_on_.load(order::relaxed); }
+  std::shared_ptr<Recording> next() const;
 
   // Offset below which everything is there.
   std::uint64_t edge() const noexcept {
@@ -161,10 +167,12 @@ class Recording {
   std::atomic<bool> live_{false};
   std::atomic<bool> failed_{false};
   std::atomic<bool> replaced_{false};
+  std::atomic<bool> leads_on_{false};
 
   mutable Mutex mutex_;
   std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);
   mutable std::uint64_t furthest_ CATCHER_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<Recording> next_ CATCHER_GUARDED_BY(mutex_);
 };
 
 }  // namespace catcher::plugin
