@@ -55,6 +55,7 @@ class SrcState final : public PlayerHost {
   void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
+  SegmentTally& segments() noexcept override { return segments_; }
   bool ask_upstream(GstQuery*) override { return false; }
   void on_end(const Recording& recording) override;
 
@@ -68,6 +69,7 @@ class SrcState final : public PlayerHost {
 
  private:
   GstElement* const element_;
+  SegmentTally segments_;
   Player player_;
 
   catcher::Mutex mutex_;
@@ -133,7 +135,8 @@ GstPad* make_pad(GstElement* element) {
   return pad;
 }
 
-SrcState::SrcState(GstElement* element) : element_(element), player_(make_pad(element), *this) {
+SrcState::SrcState(GstElement* element)
+    : element_(element), segments_(element), player_(make_pad(element), *this) {
   mark_as_kin(element);
 }
 

@@ -56,6 +56,7 @@ class TeeState final : public PlayerHost {
   void wake() noexcept override {}
   bool owns_time() const override { return false; }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
+  SegmentTally& segments() noexcept override { return segments_; }
   bool ask_upstream(GstQuery* query) override { return gst_pad_peer_query(sink_, query); }
   void on_end(const Recording&) override {}
 
@@ -82,6 +83,7 @@ class TeeState final : public PlayerHost {
   GstElement* const element_;
   GstPad* const sink_;
   Recorder recorder_;
+  SegmentTally segments_;
 
   catcher::Mutex mutex_;
   Settings settings_ CATCHER_GUARDED_BY(mutex_);
@@ -134,7 +136,8 @@ gboolean sink_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
 TeeState::TeeState(GstElement* element)
     : element_(element),
       sink_(gst_pad_new_from_static_template(&sink_template, "sink")),
-      recorder_(element, sink_) {
+      recorder_(element, sink_),
+      segments_(element) {
   mark_as_kin(element);
   gst_pad_set_chain_function(sink_, sink_chain);
   gst_pad_set_event_function(sink_, sink_event);

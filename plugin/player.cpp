@@ -132,6 +132,7 @@ void Player::stand_still(GstFlowReturn flow) {
     return;
   }
   over_ = true;
+  host_.segments().leave(this);
   // Whoever stopped downstream has posted what happened there; this names the branch. An error
   // of this player's own is GST_FLOW_ERROR too, and was posted where it was found.
   if (flow < GST_FLOW_EOS && flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(host_.element(), flow);
@@ -162,7 +163,10 @@ GstFlowReturn Player::open() {
 
 // All was played; upstream may begin again.
 GstFlowReturn Player::await_next() {
-  if (!wait_until([this] { return playing_->leads_on(); })) return GST_FLOW_FLUSHING;
+  // At the end of a segment it is whoever asked for that who says what comes next.
+  const bool stays = (segment().flags & GST_SEGMENT_FLAG_SEGMENT) != 0;
+  const auto leads_on = [&] { return stays ? playing_->is_replaced() : playing_->leads_on(); };
+  if (!wait_until(leads_on)) return GST_FLOW_FLUSHING;
   std::shared_ptr<Recording> next = playing_->next();
   const GstClockTime ended_at = running_end();
   close();
@@ -191,6 +195,7 @@ GstClockTime Player::running_end() const {
 // Back to where a player is before it has begun.
 void Player::close() {
   if (playing_ != nullptr) playing_->remove_player(&mark_);
+  host_.segments().leave(this);
   playing_ = nullptr;
   reader_.reset();
   entries_.reset();
@@ -231,9 +236,33 @@ GstFlowReturn Player::end() {
     close();
     return GST_FLOW_OK;
   }
+  const GstSegment segment = this->segment();
+  if ((segment.flags & GST_SEGMENT_FLAG_SEGMENT) != 0) return end_segment(segment);
   GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, reader_->offset());
   host_.on_end(*playing_);
   return GST_FLOW_EOS;
+}
+
+// A segment seek is done: whoever made it is told, and the next one goes on from here.
+GstFlowReturn Player::end_segment(const GstSegment& segment) {
+  const bool timed = segment.format == GST_FORMAT_TIME;
+  std::int64_t position = timed ? std::max<std::int64_t>(playing_->edge_time(), 0)
+                                : static_cast<std::int64_t>(reader_->offset());
+  if (GST_CLOCK_TIME_IS_VALID(segment.stop)) {
+    position = std::min(position, static_cast<std::int64_t>(segment.stop));
+  }
+  GST_INFO_OBJECT(pad_, "segment is done at %" G_GINT64_FORMAT, position);
+  if (timed) time_.store(position, order::relaxed);  // relaxed: a figure
+  over_ = true;                                      // a seek may come on this thread
+  reader_->set_holds_back(false);
+  const guint32 seqnum = seqnum_;
+  const GstClockTime shift = timed ? playing_->time_shift() : 0;
+  GstEvent* done =
+      gst_event_new_segment_done(segment.format, position + static_cast<gint64>(shift));
+  gst_event_set_seqnum(done, seqnum);
+  gst_pad_push_event(pad_, done);
+  host_.segments().done(this, {seqnum, segment.format, position});
+  return GST_FLOW_OK;
 }
 
 std::int64_t Player::position() const {

@@ -23,6 +23,7 @@
 #include "core/reader.hpp"
 #include "recording.hpp"
 #include "support/push_task.hpp"
+#include "support/segment_tally.hpp"
 #include "support/settings.hpp"
 
 namespace catcher::plugin {
@@ -43,6 +44,8 @@ class PlayerHost {
   virtual bool owns_time() const = 0;
   // Running time at which all branches begin that carry out the seek with this seqnum.
   virtual GstClockTime base_of_seek(guint32 seqnum) = 0;
+  // Who carries out a segment seek.
+  virtual SegmentTally& segments() noexcept = 0;
   // A query that the recording cannot answer. False: nobody can.
   virtual bool ask_upstream(GstQuery* query) = 0;
   // All was played; EOS follows.
@@ -152,6 +155,7 @@ class Player {
   GstFlowReturn lapped();
   bool linger();  // false: interrupted
   GstFlowReturn end();
+  GstFlowReturn end_segment(const GstSegment& segment);
   void go_to(std::uint64_t offset) noexcept;
   void moved(std::int64_t time) noexcept;
 
@@ -161,6 +165,7 @@ class Player {
   void wake() noexcept;
   const char* refusal(const Seek& seek, const Recording* recording) const;
   bool make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const;
+  void tell_segment(const Seek& seek, const GstSegment& segment);
   void carry_out(const Seek& seek, const Recording& recording);
   bool answer_position(GstQuery* query) const;
   bool answer_duration(GstQuery* query, const Recording* recording) const;
@@ -180,10 +185,11 @@ class Player {
   Target target_;
   bool placed_ = false;
   bool discont_ = true;
-  bool resumes_ = false;             // the pad had no peer for a while
-  bool rushes_ = true;               // has not waited at the edge since it was placed
-  std::uint64_t played_ = 0;         // bytes, since it was placed
-  bool over_ = false;                // EOS was sent; a seek, a flush or another recording leads on
+  bool resumes_ = false;      // the pad had no peer for a while
+  bool rushes_ = true;        // has not waited at the edge since it was placed
+  std::uint64_t played_ = 0;  // bytes, since it was placed
+  bool over_ =
+      false;  // EOS or SEGMENT_DONE was sent; a seek, a flush or another recording leads on
   std::shared_ptr<Recording> next_;  // to be opened, from the end of the one before
   GstClockTime floor_ = 0;           // running time of that end: what comes now is rendered later
   std::uint64_t entry_ = 0;          // the run, or the next packet

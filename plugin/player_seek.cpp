@@ -63,8 +63,8 @@ const char* Player::refusal(const Seek& seek, const Recording* recording) const 
   }
   if (seek.format != recording->format()) return "the recording is in another format";
   if (seek.rate <= 0) return "only rates above 0 are played";
-  if ((seek.flags & (GST_SEEK_FLAG_SEGMENT | GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) != 0) {
-    return "neither segment seeks nor instant rate changes are carried out";
+  if ((seek.flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE) != 0) {
+    return "instant rate changes are not carried out";
   }
   const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
   if (from_end && !recording->is_live() && recording->duration(seek.format) < 0) {
@@ -103,6 +103,15 @@ bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegme
                              start, as_set(seek.stop_type), stop, &moves);
 }
 
+void Player::tell_segment(const Seek& seek, const GstSegment& segment) {
+  if ((seek.flags & GST_SEEK_FLAG_SEGMENT) == 0) {
+    host_.segments().leave(this);
+    return;
+  }
+  const auto position = static_cast<std::int64_t>(segment.position);
+  host_.segments().start(this, {seek.seqnum, seek.format, position});
+}
+
 void Player::carry_out(const Seek& seek, const Recording& recording) {
   const bool flush = (seek.flags & GST_SEEK_FLAG_FLUSH) != 0;
   const bool keeps_time = seek.format == GST_FORMAT_TIME && !host_.owns_time();
@@ -134,6 +143,7 @@ void Player::carry_out(const Seek& seek, const Recording& recording) {
     if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
     seqnum_ = seek.seqnum;
     mark_.seeks.fetch_add(1, order::relaxed);  // relaxed: a figure
+    tell_segment(seek, segment);
     Lock lock(mutex_);
     segment_ = segment;
   }
