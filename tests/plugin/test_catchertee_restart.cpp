@@ -180,7 +180,10 @@ START_TEST(a_slow_branch_plays_one_stream_after_the_other) {
   for (std::uint64_t number = 1; number <= 10; ++number) {
     now.give_stream(number);
     all.push_back({number, kFrames});
-    if (number == 1) slow.wait_bytes(1);
+    if (number == 1) {
+      quick.wait_eos();
+      slow.wait_bytes(1);
+    }
   }
   quick.wait_event(GST_EVENT_EOS, 10);
   ck_assert_uint_lt(slow.count(GST_EVENT_EOS), 2);
@@ -339,15 +342,17 @@ END_TEST
 START_TEST(six_branches_come_and_go_while_upstream_begins_ten_times) {
   Restarting now;
   std::atomic<bool> over = false;
+  std::atomic<unsigned> running = 6;
   std::vector<std::thread> readers;
   for (unsigned reader = 0; reader < 6; ++reader) {
-    readers.emplace_back([&now, &over, reader] {
+    readers.emplace_back([&now, &over, &running, reader] {
       for (std::uint64_t turn = reader; !over; ++turn) {
         Branch branch(now.tee.get());
         branch.link();
         if (turn % 3 != 0) branch.wait_event(GST_EVENT_EOS, 1 + turn % 2);
         if (turn % 4 == 1) branch.seek(GST_FORMAT_TIME, 0);
       }
+      --running;
     });
   }
   for (std::uint64_t number = 1; number <= 10; ++number) {
@@ -357,8 +362,7 @@ START_TEST(six_branches_come_and_go_while_upstream_begins_ten_times) {
   }
   over = true;
   // Who waits for one end more gets it.
-  now.give_stream(11);
-  now.give_stream(12);
+  while (running != 0) now.give_stream(12);
   for (std::thread& reader : readers) reader.join();
 
   Branch late(now.tee.get());

@@ -91,9 +91,10 @@ START_TEST(six_players_come_and_go_while_the_writer_begins_ten_times) {
   Writing writer("churn");
   writer.element.to(GST_STATE_PLAYING);
   std::atomic<bool> over = false;
+  std::atomic<unsigned> running = 6;
   std::vector<std::thread> players;
   for (unsigned number = 0; number < 6; ++number) {
-    players.emplace_back([&over, number] {
+    players.emplace_back([&over, &running, number] {
       for (std::uint64_t turn = number; !over; ++turn) {
         Playing player("churn");
         player.play();
@@ -102,6 +103,7 @@ START_TEST(six_players_come_and_go_while_the_writer_begins_ten_times) {
         player.end();
         if (turn % 4 != 1) demand_streams(player.branch);
       }
+      --running;
     });
   }
   for (unsigned number = 1; number <= 10; ++number) {
@@ -111,8 +113,7 @@ START_TEST(six_players_come_and_go_while_the_writer_begins_ten_times) {
   }
   over = true;
   // Who waits for one end more gets it.
-  give_stream(writer);
-  give_stream(writer);
+  while (running != 0) give_stream(writer);
   for (std::thread& player : players) player.join();
 
   Playing late("churn");
