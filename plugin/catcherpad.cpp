@@ -2,11 +2,14 @@
 // SPDX-FileCopyrightText: The catcher authors
 #include "catcherpad.hpp"
 
+#include <utility>
+
 #include "support/debug.hpp"
 
 struct _GstCatcherPad {
   GstPad parent;
-  catcher::plugin::Player* player;  // made by new_catcher_pad()
+  catcher::plugin::Player* player;  // both made by new_catcher_pad()
+  catcher::plugin::Puller* puller;
 };
 
 G_DEFINE_FINAL_TYPE(GstCatcherPad, gst_catcher_pad, GST_TYPE_PAD)
@@ -14,12 +17,30 @@ G_DEFINE_FINAL_TYPE(GstCatcherPad, gst_catcher_pad, GST_TYPE_PAD)
 namespace catcher::plugin {
 namespace {
 
+Player& player_of(GstPad* pad) {
+  return *GST_CATCHER_PAD(pad)->player;
+}
+
+Puller& puller_of(GstPad* pad) {
+  return *GST_CATCHER_PAD(pad)->puller;
+}
+
 gboolean activate_mode(GstPad* pad, GstObject*, GstPadMode mode, gboolean active) noexcept {
-  return mode == GST_PAD_MODE_PUSH && player_of(pad).activate(active);
+  return mode == GST_PAD_MODE_PULL ? puller_of(pad).activate(active)
+                                   : player_of(pad).activate(active);
+}
+
+GstFlowReturn get_range(GstPad* pad, GstObject*, guint64 offset, guint size,
+                        GstBuffer** buffer) noexcept {
+  return puller_of(pad).get_range(offset, size, buffer);
 }
 
 gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept {
   Player& player = player_of(pad);
+  if (puller_of(pad).take_event(event)) {
+    gst_event_unref(event);
+    return TRUE;
+  }
   gboolean done = TRUE;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_SEEK: done = player.seek(event); break;
@@ -43,7 +64,7 @@ gboolean answer_latency(GstPad* pad, GstObject* parent, GstQuery* query) {
 
 // What only the recording can answer is not asked of upstream.
 gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
-  if (player_of(pad).query(query)) return TRUE;
+  if (puller_of(pad).query(query) || player_of(pad).query(query)) return TRUE;
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_POSITION:
     case GST_QUERY_DURATION:
@@ -57,15 +78,34 @@ gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept 
 
 }  // namespace
 
-Player& player_of(GstPad* pad) {
-  return *GST_CATCHER_PAD(pad)->player;
+void begin_flush(GstPad* pad, EventPtr event) {
+  if (puller_of(pad).is_active()) {
+    puller_of(pad).begin(Puller::Flush::upstream);
+  } else {
+    player_of(pad).begin_flush(std::move(event));
+  }
+}
+
+void end_flush(GstPad* pad, EventPtr event) {
+  if (puller_of(pad).is_active()) {
+    puller_of(pad).end(Puller::Flush::upstream);
+  } else {
+    player_of(pad).end_flush(std::move(event));
+  }
+}
+
+void release(GstPad* pad) {
+  puller_of(pad).begin(Puller::Flush::release);
+  player_of(pad).release();
 }
 
 GstPad* new_catcher_pad(GstPadTemplate* pad_template, const char* name, PlayerHost& host) {
   auto* pad = GST_PAD_CAST(g_object_new(GST_TYPE_CATCHER_PAD, "name", name, "direction",
                                         GST_PAD_SRC, "template", pad_template, nullptr));
   GST_CATCHER_PAD(pad)->player = new Player(pad, host);
+  GST_CATCHER_PAD(pad)->puller = new Puller(pad, host);
   gst_pad_set_activatemode_function(pad, activate_mode);
+  gst_pad_set_getrange_function(pad, get_range);
   gst_pad_set_event_function(pad, handle_event);
   gst_pad_set_query_function(pad, handle_query);
   GST_PAD_SET_PROXY_CAPS(pad);
@@ -86,7 +126,9 @@ static void gst_catcher_pad_set_property(GObject* object, guint id, const GValue
 static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* value,
                                          GParamSpec* spec) noexcept {
   using namespace catcher::plugin;
-  if (!get_player_property(player_of(GST_PAD_CAST(object)), id, value)) {
+  GstPad* pad = GST_PAD_CAST(object);
+  if (!get_puller_property(puller_of(pad), id, value) &&
+      !get_player_property(player_of(pad), id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
@@ -94,6 +136,7 @@ static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* valu
 static void gst_catcher_pad_finalize(GObject* object) noexcept {
   // A pad that was released just when a state change activated it may have been given a task.
   gst_pad_stop_task(GST_PAD_CAST(object));
+  delete GST_CATCHER_PAD(object)->puller;
   delete GST_CATCHER_PAD(object)->player;
   G_OBJECT_CLASS(gst_catcher_pad_parent_class)->finalize(object);
 }
@@ -107,6 +150,9 @@ static void gst_catcher_pad_class_init(GstCatcherPadClass* klass) {
   // A link by whatever means is the moment to begin; not every one sends RECONFIGURE.
   GST_PAD_CLASS(klass)->linked = [](GstPad* pad, GstPad*) noexcept {
     catcher::plugin::player_of(pad).start();
+  };
+  GST_PAD_CLASS(klass)->unlinked = [](GstPad* pad, GstPad*) noexcept {
+    catcher::plugin::puller_of(pad).lose_peer();
   };
 }
 

@@ -21,6 +21,7 @@
 
 #include "channels.hpp"
 #include "player.hpp"
+#include "puller.hpp"
 #include "support/kin.hpp"
 #include "support/segment_math.hpp"
 
@@ -34,11 +35,12 @@ using namespace catcher::plugin;
 GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
-enum Property : guint { kChannel = 1, kWaitTimeout, kCacheBytes };
+enum Property : guint { kChannel = 1, kWaitTimeout, kCacheBytes, kPullMode };
 
 struct SrcSettings {
   std::string channel;
   guint64 wait_timeout = GST_CLOCK_TIME_NONE;
+  PullMode pull_mode = PullMode::automatic;
 };
 
 // Locks: mutex_ guards the settings and is held over nothing else.
@@ -52,6 +54,11 @@ class SrcState final : public PlayerHost {
   std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) override {
     return channels::hold(std::move(next));
   }
+  std::shared_ptr<Recording> peek_recording() override;
+  PullMode pull_mode() override {
+    catcher::Lock lock(mutex_);
+    return settings_.pull_mode;
+  }
   void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
@@ -61,6 +68,7 @@ class SrcState final : public PlayerHost {
 
   bool has_channel();
   Player& player() { return player_; }
+  Puller& puller() { return puller_; }
   template <class Change>
   auto with_settings(Change change) {
     catcher::Lock lock(mutex_);
@@ -68,9 +76,12 @@ class SrcState final : public PlayerHost {
   }
 
  private:
+  SrcState(GstElement* element, GstPad* pad);
+
   GstElement* const element_;
   SegmentTally segments_;
   Player player_;
+  Puller puller_;
 
   catcher::Mutex mutex_;
   SrcSettings settings_ CATCHER_GUARDED_BY(mutex_);
@@ -96,7 +107,18 @@ SrcState& state_of(gpointer src) {
 }
 
 gboolean activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) noexcept {
-  return mode == GST_PAD_MODE_PUSH && state_of(parent).player().activate(active);
+  return mode == GST_PAD_MODE_PULL ? state_of(parent).puller().activate(active)
+                                   : state_of(parent).player().activate(active);
+}
+
+GstFlowReturn get_range(GstPad*, GstObject* parent, guint64 offset, guint size,
+                        GstBuffer** buffer) noexcept {
+  return state_of(parent).puller().get_range(offset, size, buffer);
+}
+
+void unlinked(GstPad* pad, GstPad*, gpointer) noexcept {
+  const GstPtr<GstElement> parent(gst_pad_get_parent_element(pad));
+  if (parent != nullptr) state_of(parent.get()).puller().lose_peer();
 }
 
 gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
@@ -108,14 +130,15 @@ gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
       player.start();
       done = TRUE;
       break;
-    default: break;  // there is nobody upstream
+    default: done = state_of(parent).puller().take_event(event);  // there is nobody upstream
   }
   gst_event_unref(event);
   return done;
 }
 
 gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
-  if (state_of(parent).player().query(query)) return TRUE;
+  SrcState& state = state_of(parent);
+  if (state.puller().query(query) || state.player().query(query)) return TRUE;
   switch (GST_QUERY_TYPE(query)) {
     // What is caught is there already, and what is not yet comes when it comes.
     case GST_QUERY_LATENCY:
@@ -129,14 +152,18 @@ gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
 GstPad* make_pad(GstElement* element) {
   GstPad* pad = gst_pad_new_from_static_template(&src_template, "src");
   gst_pad_set_activatemode_function(pad, activate_mode);
+  gst_pad_set_getrange_function(pad, get_range);
+  g_signal_connect(pad, "unlinked", G_CALLBACK(unlinked), nullptr);
   gst_pad_set_event_function(pad, src_event);
   gst_pad_set_query_function(pad, src_query);
   gst_element_add_pad(element, pad);
   return pad;
 }
 
-SrcState::SrcState(GstElement* element)
-    : element_(element), segments_(element), player_(make_pad(element), *this) {
+SrcState::SrcState(GstElement* element) : SrcState(element, make_pad(element)) {}
+
+SrcState::SrcState(GstElement* element, GstPad* pad)
+    : element_(element), segments_(element), player_(pad, *this), puller_(pad, *this) {
   mark_as_kin(element);
 }
 
@@ -160,6 +187,12 @@ std::shared_ptr<Recording> SrcState::await_recording(const std::atomic<bool>& in
                        settings.wait_timeout));
   }
   return recording;
+}
+
+std::shared_ptr<Recording> SrcState::peek_recording() {
+  const std::string channel = with_settings([](SrcSettings& now) { return now.channel; });
+  const std::atomic<bool> interrupted{false};
+  return channels::await(channel, 0, interrupted);
 }
 
 void SrcState::on_end(const Recording& recording) {
@@ -186,6 +219,11 @@ static void gst_catcher_src_set_property(GObject* object, guint id, const GValue
       state.with_settings([&](SrcSettings& now) { now.wait_timeout = g_value_get_uint64(value); });
       return;
     case kCacheBytes: channels::set_budget(g_value_get_uint64(value)); return;
+    case kPullMode:
+      state.with_settings([&](SrcSettings& now) {
+        now.pull_mode = static_cast<PullMode>(g_value_get_enum(value));
+      });
+      return;
     default: break;
   }
   const bool known = state.player().with_settings(
@@ -203,9 +241,11 @@ static void gst_catcher_src_get_property(GObject* object, guint id, GValue* valu
       return;
     case kWaitTimeout: g_value_set_uint64(value, settings.wait_timeout); return;
     case kCacheBytes: g_value_set_uint64(value, channels::budget()); return;
+    case kPullMode: g_value_set_enum(value, static_cast<gint>(settings.pull_mode)); return;
     default: break;
   }
-  if (!get_player_property(state.player(), id, value)) {
+  if (!get_puller_property(state.puller(), id, value) &&
+      !get_player_property(state.player(), id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
@@ -250,6 +290,7 @@ static void gst_catcher_src_class_init(GstCatcherSrcClass* klass) {
                           0, G_MAXUINT64, 1ull << 30,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_PLAYING)));
+  install_pull_mode(object_class, kPullMode);
   install_play_properties(object_class);
   element_class->change_state = gst_catcher_src_change_state;
   gst_element_class_add_static_pad_template(element_class, &src_template);

@@ -38,6 +38,8 @@ namespace {
 
 using namespace catcher::plugin;
 
+constexpr auto kPullMode = static_cast<guint>(CommonProperty::count);
+
 GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 GstStaticPadTemplate src_template =
@@ -50,10 +52,13 @@ class TeeState final : public PlayerHost {
 
   // ---- PlayerHost
   GstElement* element() const noexcept override { return element_; }
-  std::shared_ptr<Recording> await_recording(const std::atomic<bool>&) override {
-    return recorder_.recording();
+  std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) override;
+  std::shared_ptr<Recording> peek_recording() override { return recorder_.recording(); }
+  PullMode pull_mode() override {
+    catcher::Lock lock(mutex_);
+    return pull_mode_;
   }
-  void wake() noexcept override {}
+  void wake() noexcept override { started_.notify_all(); }
   bool owns_time() const override { return false; }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
   SegmentTally& segments() noexcept override { return segments_; }
@@ -66,6 +71,10 @@ class TeeState final : public PlayerHost {
   GstPad* request_pad(GstPadTemplate* pad_template, const char* name);
   void release_pad(GstPad* pad);
   std::shared_ptr<Recording> recording() const { return recorder_.recording(); }
+  void set_pull_mode(PullMode mode) {
+    catcher::Lock lock(mutex_);
+    pull_mode_ = mode;
+  }
   template <class Change>
   auto with_settings(Change change) {
     catcher::Lock lock(mutex_);
@@ -84,9 +93,11 @@ class TeeState final : public PlayerHost {
   GstPad* const sink_;
   Recorder recorder_;
   SegmentTally segments_;
+  catcher::EventCount<> started_;  // there is a recording
 
   catcher::Mutex mutex_;
   Settings settings_ CATCHER_GUARDED_BY(mutex_);
+  PullMode pull_mode_ CATCHER_GUARDED_BY(mutex_) = PullMode::automatic;
   guint next_pad_ CATCHER_GUARDED_BY(mutex_) = 0;
 };
 
@@ -147,7 +158,21 @@ TeeState::TeeState(GstElement* element)
 }
 
 bool TeeState::start() {
-  return recorder_.start(with_settings([](Settings& now) { return now; }));
+  if (!recorder_.start(with_settings([](Settings& now) { return now; }))) return false;
+  started_.notify_all();
+  return true;
+}
+
+// Elements downstream are ready first, and may pull at once.
+std::shared_ptr<Recording> TeeState::await_recording(const std::atomic<bool>& interrupted) {
+  for (;;) {
+    std::shared_ptr<Recording> recording = recorder_.recording();
+    // Relaxed: wake() follows the change, which orders it.
+    const auto stop = [&] { return interrupted.load(catcher::order::relaxed); };
+    if (recording != nullptr || stop()) return recording;
+    started_.sleep_unless([&] { return stop() || recorder_.recording() != nullptr; },
+                          catcher::kForever);
+  }
 }
 
 GstStateChangeReturn TeeState::change_state(GstStateChange change,
@@ -191,7 +216,7 @@ GstPad* TeeState::request_pad(GstPadTemplate* pad_template, const char* name) {
 void TeeState::release_pad(GstPad* pad) {
   const TextPtr name(gst_pad_get_name(pad));
   gst_child_proxy_child_removed(GST_CHILD_PROXY(element_), G_OBJECT(pad), name.get());
-  player_of(pad).release();
+  release(pad);
   gst_pad_set_active(pad, FALSE);
   gst_element_remove_pad(element_, pad);
 }
@@ -212,13 +237,13 @@ gboolean TeeState::handle_event(GstObject* parent, GstEvent* event) {
     case GST_EVENT_FLUSH_START:
       recorder_.interrupt();
       for (const GstPtr<GstPad>& pad : src_pads()) {
-        player_of(pad.get()).begin_flush(EventPtr(gst_event_ref(event)));
+        begin_flush(pad.get(), EventPtr(gst_event_ref(event)));
       }
       break;
     case GST_EVENT_FLUSH_STOP:
       recorder_.restart();
       for (const GstPtr<GstPad>& pad : src_pads()) {
-        player_of(pad.get()).end_flush(EventPtr(gst_event_ref(event)));
+        end_flush(pad.get(), EventPtr(gst_event_ref(event)));
       }
       break;
     default: {
@@ -268,6 +293,10 @@ static void gst_catcher_tee_child_proxy_init(gpointer iface, gpointer) {
 
 static void gst_catcher_tee_set_property(GObject* object, guint id, const GValue* value,
                                          GParamSpec* spec) noexcept {
+  if (id == kPullMode) {
+    state_of(object).set_pull_mode(static_cast<PullMode>(g_value_get_enum(value)));
+    return;
+  }
   const bool known = state_of(object).with_settings(
       [&](Settings& settings) { return set_common_property(settings, id, value); });
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -275,6 +304,10 @@ static void gst_catcher_tee_set_property(GObject* object, guint id, const GValue
 
 static void gst_catcher_tee_get_property(GObject* object, guint id, GValue* value,
                                          GParamSpec* spec) noexcept {
+  if (id == kPullMode) {
+    g_value_set_enum(value, static_cast<gint>(state_of(object).pull_mode()));
+    return;
+  }
   const bool known = get_level(state_of(object).recording().get(), id, value) ||
                      state_of(object).with_settings([&](Settings& settings) {
                        return get_common_property(settings, id, value);
@@ -301,6 +334,7 @@ static void gst_catcher_tee_class_init(GstCatcherTeeClass* klass) {
   object_class->get_property = gst_catcher_tee_get_property;
   object_class->finalize = gst_catcher_tee_finalize;
   install_common_properties(object_class);
+  install_pull_mode(object_class, kPullMode);
   element_class->change_state = gst_catcher_tee_change_state;
   element_class->request_new_pad = [](GstElement* element, GstPadTemplate* pad_template,
                                       const gchar* name, const GstCaps*) noexcept {

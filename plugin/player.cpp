@@ -88,6 +88,7 @@ void Player::release() {
   const auto recording = this->recording();
   task_.begin(PushTask::Flush::release);
   wake();
+  if (GST_PAD_MODE(pad_) == GST_PAD_MODE_PULL) return;
   gst_pad_push_event(pad_, gst_event_new_flush_start());
   task_.stop();
   // In TIME, and while nothing is known, the pipeline's running time goes on as it is.

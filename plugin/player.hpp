@@ -37,6 +37,10 @@ class PlayerHost {
   virtual std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) = 0;
   // The recording that follows the one that this player has played, as it is to be held.
   virtual std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) { return next; }
+  // The recording that await_recording() would find at once, or nothing.
+  virtual std::shared_ptr<Recording> peek_recording() = 0;
+  // Whether downstream may pull instead of being pushed to.
+  virtual PullMode pull_mode() = 0;
   // Makes await_recording() look at `interrupted`.
   virtual void wake() noexcept = 0;
   // Whether this player drives its pipeline alone, so that a flushing seek in TIME may reset the
@@ -72,7 +76,8 @@ class Player {
   // its start. Both take over the event.
   void begin_flush(EventPtr event);
   void end_flush(EventPtr event);
-  // Stops for good, however downstream blocks. The pad is to be deactivated next.
+  // Stops for good, however downstream blocks. The pad is to be deactivated next. What downstream
+  // pulls itself is not flushed.
   void release();
 
   // A seek event for the pad. False: refused, and nothing was disturbed.
@@ -210,6 +215,9 @@ class Player {
   // Relaxed: a figure. Stream time of what is pushed next, in TIME.
   std::atomic<std::int64_t> time_{kNoTime};
 };
+
+// The caps of a recording as they are at its edge. False: there are none yet.
+bool answer_caps(GstQuery* query, const Recording& recording);
 
 // One of the pad's or the element's play properties. False: there is none of this number.
 bool get_player_property(const Player& player, guint id, GValue* value);

@@ -21,7 +21,23 @@ CapsPtr caps_at(const Recording& recording, std::uint64_t offset) {
   return nullptr;
 }
 
+void set_caps_result(GstQuery* query, GstCaps* caps) {
+  GstCaps* filter = nullptr;
+  gst_query_parse_caps(query, &filter);
+  const CapsPtr result(filter == nullptr
+                           ? gst_caps_ref(caps)
+                           : gst_caps_intersect_full(filter, caps, GST_CAPS_INTERSECT_FIRST));
+  gst_query_set_caps_result(query, result.get());
+}
+
 }  // namespace
+
+bool answer_caps(GstQuery* query, const Recording& recording) {
+  const CapsPtr caps = caps_at(recording, recording.edge());
+  if (caps == nullptr) return false;
+  set_caps_result(query, caps.get());
+  return true;
+}
 
 bool Player::query(GstQuery* query) {
   const std::shared_ptr<Recording> recording = this->recording();
@@ -36,10 +52,6 @@ bool Player::query(GstQuery* query) {
       gst_query_set_formats(query, 1, recording->format());
       return true;
     }
-    case GST_QUERY_SCHEDULING:
-      gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
-      gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
-      return true;
     // What is pushed belongs to the rope: there is no pool to propose or to choose.
     case GST_QUERY_ALLOCATION: return false;
     default: return false;
@@ -100,15 +112,9 @@ bool Player::answer_segment(GstQuery* query) const {
 
 // Once there are caps they are what this pad sends; before, whatever upstream could send.
 bool Player::answer_caps(GstQuery* query, const Recording* recording) const {
-  CapsPtr caps(gst_pad_get_current_caps(pad_));
-  if (caps == nullptr && recording != nullptr) caps = caps_at(*recording, recording->edge());
-  if (caps == nullptr) return false;
-  GstCaps* filter = nullptr;
-  gst_query_parse_caps(query, &filter);
-  const CapsPtr result(filter == nullptr
-                           ? gst_caps_ref(caps.get())
-                           : gst_caps_intersect_full(filter, caps.get(), GST_CAPS_INTERSECT_FIRST));
-  gst_query_set_caps_result(query, result.get());
+  const CapsPtr caps(gst_pad_get_current_caps(pad_));
+  if (caps == nullptr) return recording != nullptr && plugin::answer_caps(query, *recording);
+  set_caps_result(query, caps.get());
   return true;
 }
 

@@ -171,7 +171,12 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
 
 Recorder::Written Recorder::write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least) {
   const bool waits = settings_.when_full == WhenFull::block;
-  const auto reserved = own_->writer.reserve(at_least, waits ? wait() : Wait::none());
+  auto reserved = own_->writer.reserve(at_least, Wait::none());
+  if (waits && reserved.status == Status::full) {
+    own_->set_blocked(true);
+    reserved = own_->writer.reserve(at_least, wait());
+    own_->set_blocked(false);
+  }
   if (reserved.status != Status::ok) return {0, refuse(reserved.status, at_least)};
   std::size_t size = std::min(gst_buffer_get_size(buffer) - from, reserved.space.size());
   size -= size % at_least;

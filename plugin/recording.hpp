@@ -77,6 +77,11 @@ class Recording {
   void set_upstream_duration(std::int64_t duration) noexcept {
     upstream_duration_.store(duration, order::relaxed);  // relaxed: a figure
   }
+  // The writer waits for players, because the window is full.
+  void set_blocked(bool blocked) noexcept {
+    blocked_.store(blocked, order::relaxed);  // relaxed: a wake-up follows, which orders it
+    changed.notify_all();
+  }
   // All up to the writer's offset is there; `edge_time` is the stream time of its end.
   void publish(std::int64_t edge_time) noexcept;
   // Entries and events leave with the bytes that they name.
@@ -106,6 +111,7 @@ class Recording {
   // Whether players go on elsewhere: in next() if that is set, else in what takes its place.
   bool leads_on() const noexcept { return leads_on_.load(order::relaxed); }
   std::shared_ptr<Recording> next() const;
+  bool is_blocked() const noexcept { return blocked_.load(order::relaxed); }
 
   // Offset below which everything is there.
   std::uint64_t edge() const noexcept {
@@ -168,6 +174,7 @@ class Recording {
   std::atomic<bool> failed_{false};
   std::atomic<bool> replaced_{false};
   std::atomic<bool> leads_on_{false};
+  std::atomic<bool> blocked_{false};
 
   mutable Mutex mutex_;
   std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);

@@ -87,6 +87,17 @@ GType on_evicted_type() {
   return type;
 }
 
+GType pull_mode_type() {
+  static const GEnumValue values[] = {
+      {as_gint(PullMode::automatic), "Once the length is known", "auto"},
+      {as_gint(PullMode::wait), "Always; whoever asks for the length waits for the end", "wait"},
+      {as_gint(PullMode::never), "Not at all", "never"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = register_choices("GstCatcherPullMode", values);
+  return type;
+}
+
 void install_common_properties(GObjectClass* klass) {
   const Settings defaults;
   const auto add = [klass](CommonProperty id, GParamSpec* spec) {
@@ -236,6 +247,14 @@ void install_play_properties(GObjectClass* klass) {
       g_param_spec_uint64("lag-time", "Lag in time",
                           "The same in ns of stream time (0 in BYTES format)", 0, G_MAXUINT64, 0,
                           kReadOnly));
+}
+
+void install_pull_mode(GObjectClass* klass, guint id) {
+  g_object_class_install_property(
+      klass, id,
+      g_param_spec_enum("pull-mode", "Pull mode",
+                        "When downstream may pull a recording of bytes, as from a file",
+                        pull_mode_type(), as_gint(PullMode::automatic), kWhenPlaying));
 }
 
 bool set_play_property(PlaySettings& settings, guint id, const GValue* value) {

@@ -35,6 +35,9 @@ enum class StartFrom { oldest, edge, offset };
 // What a player does whose place has left the window.
 enum class OnEvicted { oldest, edge, error };
 
+// When downstream may pull a recording of bytes.
+enum class PullMode { automatic, wait, never };
+
 struct PlaySettings {
   StartFrom start_from = StartFrom::oldest;
   gint64 start_offset = 0;  // ns in TIME, bytes in BYTES; negative: back from the edge
@@ -45,6 +48,7 @@ GType when_full_type();
 GType growth_type();
 GType start_from_type();
 GType on_evicted_type();
+GType pull_mode_type();
 
 // Property numbers: a class that takes these groups begins its own behind them.
 enum class CommonProperty : guint {
@@ -80,5 +84,8 @@ bool get_common_property(const Settings& settings, guint id, GValue* value);
 void install_play_properties(GObjectClass* klass);
 bool set_play_property(PlaySettings& settings, guint id, const GValue* value);
 bool get_play_property(const PlaySettings& settings, guint id, GValue* value);
+
+// `pull-mode`, under a number of the class's own.
+void install_pull_mode(GObjectClass* klass, guint id);
 
 }  // namespace catcher::plugin

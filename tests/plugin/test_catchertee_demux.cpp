@@ -117,8 +117,8 @@ START_TEST(a_branch_that_joins_at_the_end_seeks_forwards_and_back) {
   PipedTrack piped(track);
   Gate more;
   more.open();
-  Element pipeline =
-      Element::launch(piped.source() + "catchertee name=tee ! " + kDemuxed + "first");
+  Element pipeline = Element::launch(piped.source() + "catchertee name=tee pull-mode=never ! " +
+                                     kDemuxed + "first");
   AppSink first(pipeline, "first");
   pipeline.to(GST_STATE_PLAYING);
   const std::jthread feeder = piped.feed(more, 1);
@@ -150,8 +150,8 @@ START_TEST(a_seek_that_the_demuxer_refuses_while_it_arrives_disturbs_nothing) {
   const Audio audio = straight_decode(track);
   PipedTrack piped(track);
   Gate more;
-  Element pipeline =
-      Element::launch(piped.source() + "catchertee name=tee ! " + kDemuxed + "first");
+  Element pipeline = Element::launch(piped.source() + "catchertee name=tee pull-mode=never ! " +
+                                     kDemuxed + "first");
   AppSink first(pipeline, "first");
   pipeline.to(GST_STATE_PLAYING);
   const std::jthread feeder = piped.feed(more, 10);

@@ -104,9 +104,11 @@ START_TEST(each_element_and_pad_has_the_properties_that_are_promised) {
   const Element src("catchersrc");
   const GstPtr<GstPad> pad(gst_element_request_pad_simple(tee.get(), "src_%u"));
   std::vector<std::string> of_src = kPlaying;
-  of_src.insert(of_src.end(), {"channel", "wait-timeout", "cache-bytes"});
+  of_src.insert(of_src.end(), {"channel", "wait-timeout", "cache-bytes", "pull-mode"});
+  std::vector<std::string> of_tee = kRecording;
+  of_tee.push_back("pull-mode");
 
-  ck_assert(own_names(G_OBJECT(tee.get())) == sorted(kRecording));
+  ck_assert(own_names(G_OBJECT(tee.get())) == sorted(of_tee));
   ck_assert(own_names(G_OBJECT(sink.get())) == sorted(kRecording));
   ck_assert(own_names(G_OBJECT(src.get())) == sorted(of_src));
   ck_assert(own_names(G_OBJECT(pad.get())) == sorted(kPlaying));
