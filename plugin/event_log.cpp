@@ -30,10 +30,10 @@ bool replaces(GstEvent* later, GstEvent* earlier) {
 
 void EventLog::append(std::uint64_t offset, EventPtr event) {
   Lock lock(mutex_);
-  const std::uint64_t serial = next_serial_.load(std::memory_order_relaxed);  // relaxed: own value
+  const std::uint64_t serial = next_serial_.load(order::relaxed);  // relaxed: own value
   events_.push_back({offset, serial, std::move(event)});
   // Release: pairs with the acquire in next_serial().
-  next_serial_.store(serial + 1, std::memory_order_release);
+  next_serial_.store(serial + 1, order::release);
 }
 
 void EventLog::drop_before(std::uint64_t offset) {
@@ -64,7 +64,7 @@ EventLog::Held EventLog::held_at(std::uint64_t offset) const {
   Lock lock(mutex_);
   const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
   Held held;
-  held.next = border == events_.end() ? next_serial_.load(std::memory_order_relaxed)  // under lock
+  held.next = border == events_.end() ? next_serial_.load(order::relaxed)  // under lock
                                       : border->serial;
   // What happens once, right here, is still to come. A player knows the stickies that it has sent.
   for (auto logged = border; logged != events_.begin() && (--logged)->offset == offset;) {

@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/atomic.hpp"
 #include "core/mutex.hpp"
 #include "support/gst_ptr.hpp"
 
@@ -40,7 +41,7 @@ class EventLog {
   // Serial of the next event that comes; tells without a lock whether there is a new one.
   std::uint64_t next_serial() const noexcept {
     // Acquire: pairs with the release in append(); the log itself is read under the lock.
-    return next_serial_.load(std::memory_order_acquire);
+    return next_serial_.load(order::acquire);
   }
 
   struct Held {
