@@ -193,8 +193,8 @@ class Player {
   bool resumes_ = false;      // the pad had no peer for a while
   bool rushes_ = true;        // has not waited at the edge since it was placed
   std::uint64_t played_ = 0;  // bytes, since it was placed
-  bool over_ =
-      false;  // EOS or SEGMENT_DONE was sent; a seek, a flush or another recording leads on
+  // EOS or SEGMENT_DONE was sent: only a seek, a flush or another recording leads on.
+  bool over_ = false;
   std::shared_ptr<Recording> next_;  // to be opened, from the end of the one before
   GstClockTime floor_ = 0;           // running time of that end: what comes now is rendered later
   std::uint64_t entry_ = 0;          // the run, or the next packet
