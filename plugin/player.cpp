@@ -5,7 +5,6 @@
 #include "player.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "support/debug.hpp"
@@ -127,7 +126,7 @@ void Player::stand_still(GstFlowReturn flow) {
   GST_DEBUG_OBJECT(pad_, "pausing: %s", gst_flow_get_name(flow));
   if (flow == GST_FLOW_FLUSHING || over_) return;
   // Nobody waits for a branch that does not play.
-  if (reader_) reader_->set_holds_back(false);
+  if (slicer_) slicer_->set_holds_back(false);
   if (flow == GST_FLOW_NOT_LINKED) {
     resumes_ = placed_;
     return;
@@ -147,11 +146,10 @@ GstFlowReturn Player::open() {
       next_ != nullptr ? host_.hold(std::move(next_)) : host_.await_recording(task_.interrupted());
   if (found == nullptr) return task_.is_interrupted() ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
   try {
-    reader_.emplace(found->bytes());
-    entries_.emplace(found->timeline);
+    slicer_.emplace(*found);
     found->add_player(&mark_);
   } catch (const std::bad_alloc&) {
-    reader_.reset();
+    slicer_.reset();
     GST_ELEMENT_ERROR(host_.element(), RESOURCE, NO_SPACE_LEFT, ("No memory for another reader."),
                       (nullptr));
     return GST_FLOW_ERROR;
@@ -185,7 +183,7 @@ GstClockTime Player::running_end() const {
   if (segment.format != GST_FORMAT_TIME || !placed_) return 0;
   std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
   // Of packets that is where the last one begins.
-  if (reader_->offset() >= playing_->edge()) time = std::max(time, playing_->edge_time());
+  if (pieces_->offset() >= playing_->edge()) time = std::max(time, playing_->edge_time());
   const guint64 end =
       std::max(static_cast<guint64>(std::max<std::int64_t>(time, 0)), segment.start);
   const GstClockTime running =
@@ -198,9 +196,8 @@ void Player::close() {
   if (playing_ != nullptr) playing_->remove_player(&mark_);
   host_.segments().leave(this);
   playing_ = nullptr;
-  reader_.reset();
-  entries_.reset();
-  run_.reset();
+  pieces_.reset();
+  slicer_.reset();
   sent_.clear();
   event_offset_.reset();
   next_.reset();
@@ -218,15 +215,9 @@ void Player::close() {
   gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
-void Player::go_to(std::uint64_t offset) noexcept {
-  // An offset that bytes have come from can be sought.
-  [[maybe_unused]] const SeekResult went = reader_->seek(static_cast<std::int64_t>(offset));
-  assert(went.status == Status::ok);
-}
-
-void Player::moved(std::int64_t time) noexcept {
+void Player::moved(std::uint64_t offset, std::int64_t time) noexcept {
   // Relaxed, both: figures; progress orders what a sleeping recorder looks at.
-  mark_.offset.store(reader_->offset(), order::relaxed);
+  mark_.offset.store(offset, order::relaxed);
   time_.store(time, order::relaxed);
   if (playing_->bounds_lead()) playing_->progress.notify_all();
 }
@@ -239,7 +230,7 @@ GstFlowReturn Player::end() {
   }
   const GstSegment segment = this->segment();
   if ((segment.flags & GST_SEGMENT_FLAG_SEGMENT) != 0) return end_segment(segment);
-  GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, reader_->offset());
+  GST_INFO_OBJECT(pad_, "end at offset %" G_GUINT64_FORMAT, slicer_->offset());
   host_.on_end(*playing_);
   return GST_FLOW_EOS;
 }
@@ -248,14 +239,14 @@ GstFlowReturn Player::end() {
 GstFlowReturn Player::end_segment(const GstSegment& segment) {
   const bool timed = segment.format == GST_FORMAT_TIME;
   std::int64_t position = timed ? std::max<std::int64_t>(playing_->edge_time(), 0)
-                                : static_cast<std::int64_t>(reader_->offset());
+                                : static_cast<std::int64_t>(pieces_->offset());
   if (GST_CLOCK_TIME_IS_VALID(segment.stop)) {
     position = std::min(position, static_cast<std::int64_t>(segment.stop));
   }
   GST_INFO_OBJECT(pad_, "segment is done at %" G_GINT64_FORMAT, position);
   if (timed) time_.store(position, order::relaxed);  // relaxed: a figure
   over_ = true;                                      // a seek may come on this thread
-  reader_->set_holds_back(false);
+  slicer_->set_holds_back(false);
   const guint32 seqnum = seqnum_;
   const GstClockTime shift = timed ? playing_->time_shift() : 0;
   GstEvent* done =

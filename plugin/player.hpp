@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: The catcher authors
 //
-// Plays a recording out of one src pad: a reader, a segment, a task. It finds its place, sends the
+// Plays a recording out of one src pad: a slicer, a segment, a task. It finds its place, sends the
 // stickies that held there and a segment, and then pushes what the recording has, waiting at the
-// edge. Seeks are in player_seek.cpp, queries in player_query.cpp.
+// edge. Seeks are in player_seek.cpp, queries in player_query.cpp; how a recording is cut into
+// buffers is for pieces.hpp.
 //
 // Locks, in this order: the pad's stream lock (the task, or whoever has stopped it), then mutex_
 // (what other threads ask for) or that of task_. Nothing is pushed or posted under the latter two.
@@ -20,8 +21,9 @@
 #include <vector>
 
 #include "core/mutex.hpp"
-#include "core/reader.hpp"
+#include "pieces.hpp"
 #include "recording.hpp"
+#include "slicer.hpp"
 #include "support/push_task.hpp"
 #include "support/segment_tally.hpp"
 #include "support/settings.hpp"
@@ -117,12 +119,6 @@ class Player {
     gint64 start = 0, stop = 0;
     bool operator==(const Seek&) const = default;
   };
-  // One piece to push, and where playing stands after it.
-  struct Piece {
-    BufferPtr buffer{};  // nothing: look again
-    std::int64_t next_time = kNoTime;
-    std::uint64_t next_entry = 0;
-  };
 
   // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp) ---------
   static void loop(gpointer self) noexcept;
@@ -149,20 +145,13 @@ class Player {
   std::uint64_t next_event();
   GstFlowReturn send_event();
   GstFlowReturn at_edge(std::uint64_t edge);
-  bool has_reached_stop() const;
-  GstFlowReturn next_bytes(std::uint64_t bound, Piece& piece);
-  GstFlowReturn next_timed(std::uint64_t bound, Piece& piece);
-  GstFlowReturn next_frames(std::uint64_t bound, Piece& piece);
-  GstFlowReturn next_packet(const Entry& packet, Piece& piece);
-  enum class Pieces : std::uint8_t { one, all };
-  Status collect(std::uint64_t size, Pieces pieces, GstBuffer* buffer);
-  GstFlowReturn push(Piece piece, std::uint64_t offset);
+  GstFlowReturn deliver_piece(const GstSegment& segment, std::uint64_t bound);
+  GstFlowReturn push(Piece piece);
   GstFlowReturn lapped();
   bool linger();  // false: interrupted
   GstFlowReturn end();
   GstFlowReturn end_segment(const GstSegment& segment);
-  void go_to(std::uint64_t offset) noexcept;
-  void moved(std::int64_t time) noexcept;
+  void moved(std::uint64_t offset, std::int64_t time) noexcept;
 
   // ---- other threads -----------------------------------------------------------------
   std::shared_ptr<Recording> recording() const;
@@ -185,20 +174,17 @@ class Player {
 
   // Under the pad's stream lock.
   Recording* playing_ = nullptr;  // recording_, for the streaming thread
-  std::optional<Reader> reader_;
-  std::optional<Timeline::Probe> entries_;
+  std::optional<Slicer> slicer_;
+  std::unique_ptr<Pieces> pieces_;  // once it is placed
   Target target_;
   bool placed_ = false;
   bool discont_ = true;
-  bool resumes_ = false;      // the pad had no peer for a while
-  bool rushes_ = true;        // has not waited at the edge since it was placed
-  std::uint64_t played_ = 0;  // bytes, since it was placed
+  bool resumes_ = false;  // the pad had no peer for a while
+  bool rushes_ = true;    // has not waited at the edge since it was placed
   // EOS or SEGMENT_DONE was sent: only a seek, a flush or another recording leads on.
   bool over_ = false;
   std::shared_ptr<Recording> next_;  // to be opened, from the end of the one before
   GstClockTime floor_ = 0;           // running time of that end: what comes now is rendered later
-  std::uint64_t entry_ = 0;          // the run, or the next packet
-  std::optional<Entry> run_;         // number entry_, while a run is played
   std::uint64_t event_serial_ = 0;
   std::optional<std::uint64_t> event_offset_;
   std::vector<EventPtr> sent_;  // the stickies that hold downstream, one of each kind

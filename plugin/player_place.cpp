@@ -78,9 +78,9 @@ GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
       return GST_FLOW_OK;
     }
     // Whoever waits beyond the edge has had all before it: upstream need not wait for that.
-    go_to(edge);
-    reader_->set_holds_back(true);
-    moved(recording.edge_time());
+    slicer_->stand_at(edge);
+    slicer_->set_holds_back(true);
+    moved(edge, recording.edge_time());
     const auto more = [&] { return recording.edge() != edge || recording.is_finished(); };
     if (!wait_until(more)) return GST_FLOW_FLUSHING;
     // Time has passed since the seek: what comes now is to be rendered from now on.
@@ -153,17 +153,14 @@ GstFlowReturn Player::begin_at(const Place& place) {
   }
   segment.position = static_cast<guint64>(begins.time);
 
-  go_to(place.offset);
-  reader_->set_holds_back(true);
-  entry_ = place.entry;
-  run_.reset();
+  pieces_ = pieces_forward(*slicer_, place);
+  slicer_->set_holds_back(true);
   {
     Lock lock(mutex_);
     segment_ = segment;
   }
-  moved(place.time);
+  moved(place.offset, place.time);
   placed_ = rushes_ = true;
-  played_ = 0;
   over_ = resumes_ = false;
   discont_ = true;
 
