@@ -71,6 +71,11 @@ GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
     const bool finished = recording.is_finished();
     const std::uint64_t edge = recording.edge();
     found = recording.find(position, target_.snap);
+    if (found.where == Found::Where::there && !target_.snaps) {
+      // What comes before the segment is for the decoder, which gives none of it.
+      const CapsPtr caps = recording.caps(found.place.offset);
+      found.place = recording.before(found.place, preroll_of(caps.get()));
+    }
     if (found.where != Found::Where::ahead) return GST_FLOW_OK;
     if (finished || recording.is_live()) {
       found = {Found::Where::there, finished ? recording.past_the_end() : recording.newest()};

@@ -10,17 +10,6 @@
 namespace catcher::plugin {
 namespace {
 
-// The caps that hold where the recording is now.
-CapsPtr caps_at(const Recording& recording, std::uint64_t offset) {
-  for (const EventPtr& event : recording.events.held_at(offset).stickies) {
-    if (GST_EVENT_TYPE(event.get()) != GST_EVENT_CAPS) continue;
-    GstCaps* caps = nullptr;
-    gst_event_parse_caps(event.get(), &caps);
-    return CapsPtr(gst_caps_ref(caps));
-  }
-  return nullptr;
-}
-
 void set_caps_result(GstQuery* query, GstCaps* caps) {
   GstCaps* filter = nullptr;
   gst_query_parse_caps(query, &filter);
@@ -33,7 +22,7 @@ void set_caps_result(GstQuery* query, GstCaps* caps) {
 }  // namespace
 
 bool answer_caps(GstQuery* query, const Recording& recording) {
-  const CapsPtr caps = caps_at(recording, recording.edge());
+  const CapsPtr caps = recording.caps(recording.edge());
   if (caps == nullptr) return false;
   set_caps_result(query, caps.get());
   return true;

@@ -24,6 +24,7 @@
 #include "core/timeline.hpp"
 #include "event_log.hpp"
 #include "packet_extras.hpp"
+#include "support/preroll.hpp"
 #include "support/settings.hpp"
 
 namespace catcher::plugin {
@@ -139,10 +140,15 @@ class Recording {
   // BYTES: of the byte; TIME: of the frame that holds `time`, or of the key unit that `snap`
   // picks.
   Found find(std::int64_t position, Timeline::Snap snap) const;
+  // Where a decoder is to begin so that what is at `place` comes out as from the beginning: as much
+  // before it as is kept.
+  Place before(const Place& place, const Preroll& preroll) const;
   // Behind the last unit of a recording that is finished.
   Place past_the_end() const { return {edge(), timeline.window().end, edge_time(), true}; }
   // The segment in which upstream sent what is at `offset`; format UNDEFINED if there was none.
   GstSegment upstream_segment(std::uint64_t offset) const;
+  // The caps of what is at `offset`; nothing if there were none.
+  CapsPtr caps(std::uint64_t offset) const;
 
   void add_player(const PlayerMark* mark);
   void remove_player(const PlayerMark* mark) noexcept;

@@ -112,6 +112,25 @@ Found Recording::in_run(const Indexed& run, std::int64_t time) const {
   return there(place_of(run, offset));
 }
 
+Place Recording::before(const Place& place, const Preroll& preroll) const {
+  if (preroll == Preroll{}) return place;
+  const std::uint64_t oldest = begin();
+  Timeline::Probe entries(timeline);
+  const Entry* entry = entries.at(place.entry);
+  Place early = place;
+  // Where something is missing a decoder begins anew, and a header belongs to what follows it.
+  for (std::uint64_t index = place.entry; entry != nullptr && index != 0;) {
+    const std::uint64_t packets = place.entry - index;
+    if (packets >= preroll.packets && early.time <= place.time - preroll.time) break;
+    if ((entry->flags & Entry::discont) != 0) break;
+    entry = entries.at(--index);
+    if (entry == nullptr || entry->offset < oldest) break;
+    if (!entry->is_key() || (entry->flags & Entry::header) != 0) break;
+    early = place_of({index, *entry}, entry->offset);
+  }
+  return early;
+}
+
 GstSegment Recording::upstream_segment(std::uint64_t offset) const {
   GstSegment segment;
   gst_segment_init(&segment, GST_FORMAT_UNDEFINED);
@@ -121,6 +140,16 @@ GstSegment Recording::upstream_segment(std::uint64_t offset) const {
     }
   }
   return segment;
+}
+
+CapsPtr Recording::caps(std::uint64_t offset) const {
+  for (const EventPtr& event : events.held_at(offset).stickies) {
+    if (GST_EVENT_TYPE(event.get()) != GST_EVENT_CAPS) continue;
+    GstCaps* caps = nullptr;
+    gst_event_parse_caps(event.get(), &caps);
+    return CapsPtr(gst_caps_ref(caps));
+  }
+  return nullptr;
 }
 
 }  // namespace catcher::plugin
