@@ -47,11 +47,19 @@ class AppSink {
     gst_buffer_extract(buffer, 0, all.data() + all.size() - size, size);
   }
 
-  // From the sink upwards, as an application does with one branch.
+  // From the sink upwards, as an application does with one branch. It waits until the pipeline is
+  // in its state: a sink that is flushed while a bin still takes it to PLAYING may be left in
+  // PAUSED, behind a file too, and gives no more samples.
   bool seek(GstFormat format, std::uint64_t to, int more_flags = GST_SEEK_FLAG_ACCURATE) {
+    settle();
     return gst_element_seek(get(), 1.0, format,
                             static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | more_flags),
                             GST_SEEK_TYPE_SET, static_cast<gint64>(to), GST_SEEK_TYPE_NONE, -1);
+  }
+  void settle() const {
+    GstPtr<GstObject> top(GST_OBJECT_CAST(gst_object_ref(get())));
+    while (GstObject* parent = gst_object_get_parent(top.get())) top.reset(parent);
+    gst_element_get_state(GST_ELEMENT_CAST(top.get()), nullptr, nullptr, kPatienceNs);
   }
 
  private:
