@@ -23,9 +23,11 @@ struct Medium {
   const char* decoder;
 };
 
-// This one remembers what was before a seek, and gives other samples each time for a while.
+// These remember what was before a seek, or need what the demuxer leaves out, and give other
+// samples each time for a while.
 bool remembers(const Medium& medium) {
-  return medium.decoder == std::string("opusdec");
+  const std::string decoder = medium.decoder;
+  return decoder == "opusdec" || decoder == "mpg123audiodec";
 }
 
 const std::vector<Medium>& media() {
