@@ -193,6 +193,10 @@ class Writer {
   WriteResult append(std::span<const std::byte> bytes, const Wait& wait = {}, std::size_t unit = 1);
   // What comes next goes into another chunk, so that a window can move in smaller steps.
   void seal() noexcept;
+  // Chunks from now on have at most this many bytes, one that holds a larger `at_least` or `unit`
+  // aside; 0: as growth says. Where chunks are sealed early it keeps their memory from being
+  // unused.
+  void limit_chunks(std::uint64_t bytes) noexcept;
   // Drops whole chunks that end at or below `offset`, as far as readers and holds allow
   // (waiting for them if this catcher blocks); what is left over is reported as `full`,
   // `cancelled` or `timed_out`.

@@ -158,12 +158,15 @@ Catcher::Reservation Catcher::reserve(std::size_t at_least, const Wait& wait) {
 }
 
 Status Catcher::evict_before(std::uint64_t offset, const Wait& wait) {
+  // Asked once a buffer, and true once a chunk: what readers allow is looked up only then.
+  const std::uint64_t target = std::min(offset, rope_.end());
+  if (rope_.chunks() == 0 || rope_.oldest_limit() > target) return Status::ok;
   const bool waits = config_.when_full == WhenFull::block;
   return until_room(waits ? wait : Wait::none(), [&] {
     Lock lock(mutex_);
     rope_.drop_before(std::min(offset, evictable()));
     // What the chunk in hand still has room for is not there yet, and is not waited for.
-    const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > std::min(offset, rope_.end());
+    const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > target;
     return done ? Status::ok : Status::full;
   });
 }

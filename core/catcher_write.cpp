@@ -93,6 +93,10 @@ void Writer::seal() noexcept {
   if (may_write()) catcher_->rope_.seal();
 }
 
+void Writer::limit_chunks(std::uint64_t bytes) noexcept {
+  if (catcher_ != nullptr) catcher_->rope_.limit_chunks(bytes);
+}
+
 Status Writer::evict_before(std::uint64_t offset, const Wait& wait) {
   if (catcher_ == nullptr) return Status::bad_argument;
   return catcher_->evict_before(offset, wait);

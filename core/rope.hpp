@@ -89,6 +89,10 @@ class Rope {
     open_limit_ = end_own_;
   }
 
+  // Chunks that growth makes from now on have at most `size` elements: for an appender that seals
+  // them early, and knows how much will be in each. 0: as growth says.
+  void limit_chunks(std::uint64_t size) noexcept { chunk_limit_ = size; }
+
   // Drops every chunk that ends at or below `offset`, never what is still to be written.
   void drop_before(std::uint64_t offset) noexcept {
     offset = std::min(offset, end_own_);
@@ -167,7 +171,8 @@ class Rope {
       if (status != Status::out_of_memory) return status;
     }
     const std::uint64_t nominal = config_.chunk_size(nominal_);
-    const Status status = open_sized(std::max(nominal, at_least), evictable);
+    const std::uint64_t size = chunk_limit_ == 0 ? nominal : std::min(nominal, chunk_limit_);
+    const Status status = open_sized(std::max(size, at_least), evictable);
     if (status == Status::ok) nominal_ = nominal;
     return status;
   }
@@ -209,6 +214,7 @@ class Rope {
   std::uint64_t open_base_ = 0;
   std::uint64_t open_limit_ = 0;
   std::uint64_t nominal_ = 0;  // size of the newest chunk as growth alone would have it
+  std::uint64_t chunk_limit_ = 0;
 
   ChunkTable<T, Sync> table_;
 };

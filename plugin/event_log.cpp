@@ -28,35 +28,44 @@ bool replaces(GstEvent* later, GstEvent* earlier) {
          gst_structure_get_name_id(one) == gst_structure_get_name_id(other);
 }
 
-void EventLog::append(std::uint64_t offset, EventPtr event) {
+void EventLog::append(std::uint64_t offset, EventPtr event, std::int64_t time) {
   Lock lock(mutex_);
   const std::uint64_t serial = next_serial_.load(order::relaxed);  // relaxed: own value
-  events_.push_back({offset, serial, std::move(event)});
+  events_.push_back({offset, serial, std::move(event), time});
   // Release: pairs with the acquire in next_serial().
   next_serial_.store(serial + 1, order::release);
 }
 
-void EventLog::drop_before(std::uint64_t offset) {
+void EventLog::drop_before(std::uint64_t offset, std::int64_t time) {
   Lock lock(mutex_);
-  if (offset == dropped_before_) return;
+  if (events_.empty()) return;
+  const auto is_old = [&](const LoggedEvent& logged) {
+    return logged.offset < offset ||
+           (logged.offset == offset && time != kNoTime && logged.time <= time);
+  };
+  const auto old = std::partition_point(events_.begin(), events_.end(), is_old);
+  const auto until = static_cast<std::size_t>(old - events_.begin());
+  if (offset == dropped_before_ && until == dropped_until_) return;
   dropped_before_ = offset;
-  if (events_.empty() || events_.front().offset >= offset) return;
-  const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
+  dropped_until_ = until;
+  if (until == 0) return;
+  // What holds at the oldest byte counts too, for what it has replaced.
+  const auto border = std::partition_point(old, events_.end(), before(offset));
   std::vector<GstEvent*> newer;
   // From the border back: a sticky that a later one has replaced goes, and so does all that
   // happened once, before the window.
   std::vector<bool> keep(static_cast<std::size_t>(border - events_.begin()));
   for (std::size_t i = keep.size(); i-- > 0;) {
     GstEvent* event = events_[i].event.get();
-    keep[i] = events_[i].offset == offset ||
-              (is_sticky(events_[i].event) &&
-               std::none_of(newer.begin(), newer.end(),
-                            [&](GstEvent* later) { return replaces(later, event); }));
+    keep[i] = i >= until || (is_sticky(events_[i].event) &&
+                             std::none_of(newer.begin(), newer.end(),
+                                          [&](GstEvent* later) { return replaces(later, event); }));
     newer.push_back(event);
   }
   std::size_t number = 0;
   const auto gone =
       std::remove_if(events_.begin(), border, [&](const LoggedEvent&) { return !keep[number++]; });
+  dropped_until_ -= static_cast<std::size_t>(border - gone);
   events_.erase(gone, border);
 }
 
@@ -85,7 +94,7 @@ std::optional<LoggedEvent> EventLog::from(std::uint64_t serial) const {
       std::partition_point(events_.begin(), events_.end(),
                            [serial](const LoggedEvent& logged) { return logged.serial < serial; });
   if (found == events_.end()) return std::nullopt;
-  return LoggedEvent{found->offset, found->serial, add_ref(found->event)};
+  return LoggedEvent{found->offset, found->serial, add_ref(found->event), found->time};
 }
 
 }  // namespace catcher::plugin

@@ -20,6 +20,7 @@
 
 #include "core/atomic.hpp"
 #include "core/mutex.hpp"
+#include "core/timeline.hpp"
 #include "support/gst_ptr.hpp"
 
 namespace catcher::plugin {
@@ -31,12 +32,16 @@ struct LoggedEvent {
   std::uint64_t offset = 0;
   std::uint64_t serial = 0;
   EventPtr event;
+  std::int64_t time = kNoTime;  // stream time of the edge then
 };
 
 class EventLog {
  public:
-  void append(std::uint64_t offset, EventPtr event);
-  void drop_before(std::uint64_t offset);
+  // `time`: stream time of the edge.
+  void append(std::uint64_t offset, EventPtr event, std::int64_t time = kNoTime);
+  // Lets go of what came before the byte at this offset, and also of what came right before it if
+  // that was not after this time. A sticky stays until a later one has taken its place.
+  void drop_before(std::uint64_t offset, std::int64_t time = kNoTime);
 
   // Serial of the next event that comes; tells without a lock whether there is a new one.
   std::uint64_t next_serial() const noexcept {
@@ -57,7 +62,9 @@ class EventLog {
   std::atomic<std::uint64_t> next_serial_{0};
   mutable Mutex mutex_;
   std::deque<LoggedEvent> events_ CATCHER_GUARDED_BY(mutex_);
+  // What the last drop has looked through.
   std::uint64_t dropped_before_ CATCHER_GUARDED_BY(mutex_) = 0;
+  std::size_t dropped_until_ CATCHER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace catcher::plugin

@@ -74,7 +74,10 @@ GstFlowReturn Player::send_event() {
   event_serial_ = logged->serial + 1;
   // Upstream's segment is behind the recording's stream time; a player has one of its own.
   if (GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_SEGMENT) return GST_FLOW_OK;
-  return send(std::move(logged->event)) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+  const bool passes_time = GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_GAP;
+  if (!send(std::move(logged->event))) return GST_FLOW_FLUSHING;
+  if (passes_time) moved(std::max(time_.load(order::relaxed), logged->time));  // relaxed: own value
+  return GST_FLOW_OK;
 }
 
 GstFlowReturn Player::at_edge(std::uint64_t edge) {

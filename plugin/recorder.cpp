@@ -49,6 +49,7 @@ bool Recorder::begin() {
   new_run_ = true;
   asked_ = ended_ = broken_ = false;
   own_ = made.recording.get();
+  window_.begin(*own_, settings_.max_size_time);
   claim_.publish(made.recording);
   Lock lock(mutex_);
   recording_ = std::move(made.recording);
@@ -165,6 +166,7 @@ bool Recorder::take_event(GstEvent* event) {
       take_caps(event);
       log(event);
       return true;
+    case GST_EVENT_GAP: return take_gap(event);
     case GST_EVENT_EOS:
       ended_ = true;
       GST_INFO_OBJECT(pad_, "end after %" G_GUINT64_FORMAT " bytes", own_->edge());
@@ -181,8 +183,29 @@ bool Recorder::take_event(GstEvent* event) {
 void Recorder::log(GstEvent* event) {
   GST_DEBUG_OBJECT(pad_, "%" GST_PTR_FORMAT " at offset %" G_GUINT64_FORMAT,
                    static_cast<void*>(event), own_->writer.offset());
-  own_->events.append(own_->writer.offset(), EventPtr(gst_event_ref(event)));
+  own_->events.append(own_->writer.offset(), EventPtr(gst_event_ref(event)), next_time_);
   own_->changed.notify_all();
+}
+
+// Time goes on without data, and the window with it.
+bool Recorder::take_gap(GstEvent* event) {
+  GstClockTime timestamp = GST_CLOCK_TIME_NONE;
+  GstClockTime duration = GST_CLOCK_TIME_NONE;
+  gst_event_parse_gap(event, &timestamp, &duration);
+  const std::int64_t start = stream_time_of(segment_, timestamp);
+  const std::int64_t end = start == kNoTime || !GST_CLOCK_TIME_IS_VALID(duration)
+                               ? start
+                               : stream_time_of(segment_, timestamp + duration);
+  if (end == kNoTime || (next_time_ != kNoTime && end <= next_time_)) {
+    log(event);
+    return true;
+  }
+  next_time_ = end;
+  new_run_ = true;
+  log(event);
+  window_.passed(start, end);
+  own_->publish(next_time_);
+  return keep_window(next_time_) == GST_FLOW_OK;
 }
 
 bool Recorder::take_segment(GstEvent* event) {

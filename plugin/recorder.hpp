@@ -21,6 +21,7 @@
 #include "core/mutex.hpp"
 #include "recording.hpp"
 #include "support/settings.hpp"
+#include "time_window.hpp"
 
 namespace catcher::plugin {
 
@@ -62,18 +63,24 @@ class Recorder {
   void recall_stickies(bool (*wanted)(GstEventType type));
   bool take_segment(GstEvent* event);
   void take_caps(GstEvent* event);
+  bool take_gap(GstEvent* event);
   void log(GstEvent* event);
   void ask_upstream();
   GstFlowReturn take_raw(GstBuffer* buffer);
   GstFlowReturn take_packet(GstBuffer* buffer);
   GstFlowReturn take_bytes(GstBuffer* buffer);
-  // Copies part of a buffer behind the edge, at most as much as is in one piece there.
+  // Copies [from, to) of a buffer behind the edge, or as much of that as is in one piece there.
   // `at_least` bytes in one piece, or a multiple.
   struct Written {
     std::size_t bytes = 0;
     GstFlowReturn flow = GST_FLOW_OK;
   };
-  Written write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least);
+  struct Part {
+    GstBuffer* buffer;
+    std::size_t from, to;
+  };
+  Written write_some(const Part& part, std::size_t at_least);
+  std::size_t frames_until(std::int64_t time, std::size_t bytes);
   std::int64_t run_start(GstBuffer* buffer);
   GstFlowReturn keep_window(std::int64_t edge_time);
   GstFlowReturn wait_for_players();
@@ -100,6 +107,7 @@ class Recorder {
   std::int64_t next_time_ = kNoTime;  // stream time of the edge
   bool new_run_ = true;
   bool asked_ = false;
+  TimeWindow window_;
   bool ended_ = false;
   bool broken_ = false;
   std::vector<std::weak_ptr<Recording>> ended_before_;  // those that some player still plays

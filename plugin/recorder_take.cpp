@@ -16,11 +16,14 @@ namespace {
 // to have jumped: the alignment threshold of GStreamer's audio sinks.
 constexpr std::int64_t kJitter = 40 * static_cast<std::int64_t>(GST_MSECOND);
 
-// A chunk is sealed once it spans this part of a window by time.
-constexpr std::int64_t kChunksPerTime = 8;
-
 std::int64_t half_a_frame(std::uint32_t rate) {
   return static_cast<std::int64_t>(GST_SECOND / rate / 2);
+}
+
+// When it is over, as far as it says.
+std::int64_t end_of(const Timeline::Packet& packet, std::int64_t start) {
+  if (start == kNoTime || packet.duration == kNoDuration) return start;
+  return start + static_cast<std::int64_t>(packet.duration);
 }
 
 }  // namespace
@@ -53,7 +56,7 @@ GstFlowReturn Recorder::take(GstBuffer* buffer) {
 GstFlowReturn Recorder::take_bytes(GstBuffer* buffer) {
   const std::size_t size = gst_buffer_get_size(buffer);
   for (std::size_t done = 0; done < size;) {
-    const Written written = write_some(buffer, done, 1);
+    const Written written = write_some({buffer, done, size}, 1);
     if (written.flow != GST_FLOW_OK) return written.flow;
     done += written.bytes;
     own_->publish(kNoTime);
@@ -81,7 +84,9 @@ GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
   if (broken_) return GST_FLOW_ERROR;
   for (std::size_t done = 0; done < size;) {
     const std::uint64_t offset = own_->writer.offset();
-    const Written written = write_some(inside.get(), done, frame);
+    const std::int64_t begins = start != kNoTime ? start : next_time_;
+    const std::size_t to = done + frames_until(begins, size - done);
+    const Written written = write_some({inside.get(), done, to}, frame);
     if (written.flow != GST_FLOW_OK) return written.flow;
     if (start != kNoTime) {
       const Status added = own_->timeline.append_run(start, offset, frame, rate);
@@ -96,10 +101,24 @@ GstFlowReturn Recorder::take_raw(GstBuffer* buffer) {
     const auto run = own_->timeline.last();
     next_time_ = run->entry.time_at(own_->writer.offset());
     own_->publish(next_time_);
+    window_.wrote({offset, begins, next_time_, begins});
     const GstFlowReturn kept = keep_window(next_time_);
     if (kept != GST_FLOW_OK) return kept;
   }
   return GST_FLOW_OK;
+}
+
+// How much of `bytes`, which begin at this time, a chunk may hold that the window can let go of in
+// time: whole frames, one at least.
+std::size_t Recorder::frames_until(std::int64_t time, std::size_t bytes) {
+  if (!window_.is_on()) return bytes;
+  const auto rate = static_cast<std::uint64_t>(GST_AUDIO_INFO_RATE(&raw_->info));
+  const std::int64_t reach =
+      window_.make_place(time, time + static_cast<std::int64_t>(GST_SECOND / rate) + 1);
+  const std::uint64_t frames =
+      gst_util_uint64_scale(static_cast<std::uint64_t>(reach - time), rate, GST_SECOND);
+  const std::uint64_t wanted = bytes / raw_->bytes_per_frame;
+  return std::clamp<std::uint64_t>(frames, 1, wanted) * raw_->bytes_per_frame;
 }
 
 // When the run begins that this buffer begins; kNoTime if it goes on with the last one.
@@ -148,8 +167,13 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
   if (GST_BUFFER_IS_DISCONT(buffer)) packet.flags |= Entry::discont;
   if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER)) packet.flags |= Entry::header;
 
+  const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
+  const std::int64_t end = end_of(packet, start);
+  window_.make_place(start, end);
+  window_.make_room(size);
+
   for (std::size_t done = 0; done < size;) {
-    const Written written = write_some(buffer, done, whole ? size : 1);
+    const Written written = write_some({buffer, done, size}, whole ? size : 1);
     if (written.flow != GST_FLOW_OK) return written.flow;
     done += written.bytes;
   }
@@ -159,17 +183,13 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
     return runs_backwards({packet.offset, packet.dts, own_->timeline.last()->entry.order}, "DTS");
   }
   if (added != Status::ok) return refuse(added, size);
-  const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
-  if (start != kNoTime) {
-    const auto lasts =
-        packet.duration == kNoDuration ? 0 : static_cast<std::int64_t>(packet.duration);
-    next_time_ = next_time_ == kNoTime ? start + lasts : std::max(next_time_, start + lasts);
-  }
+  if (start != kNoTime) next_time_ = std::max(next_time_, end);
   own_->publish(next_time_);
+  window_.wrote({packet.offset, start, end, packet.dts});
   return keep_window(next_time_);
 }
 
-Recorder::Written Recorder::write_some(GstBuffer* buffer, std::size_t from, std::size_t at_least) {
+Recorder::Written Recorder::write_some(const Part& part, std::size_t at_least) {
   const bool waits = settings_.when_full == WhenFull::block;
   auto reserved = own_->writer.reserve(at_least, Wait::none());
   if (waits && reserved.status == Status::full) {
@@ -178,33 +198,21 @@ Recorder::Written Recorder::write_some(GstBuffer* buffer, std::size_t from, std:
     own_->set_blocked(false);
   }
   if (reserved.status != Status::ok) return {0, refuse(reserved.status, at_least)};
-  std::size_t size = std::min(gst_buffer_get_size(buffer) - from, reserved.space.size());
+  std::size_t size = std::min(part.to - part.from, reserved.space.size());
   size -= size % at_least;
-  if (gst_buffer_extract(buffer, from, reserved.space.data(), size) != size) {
+  if (gst_buffer_extract(part.buffer, part.from, reserved.space.data(), size) != size) {
     return {0, refuse(Status::failed, size)};
   }
   own_->writer.commit(size);
   return {size, GST_FLOW_OK};
 }
 
-// Drops what is older than max-size-time, a chunk at a time.
+// Drops what is older than max-size-time, a chunk at a time, and what belongs to it.
 GstFlowReturn Recorder::keep_window(std::int64_t edge_time) {
-  const auto span = static_cast<std::int64_t>(settings_.max_size_time);
-  if (span != 0 && edge_time != kNoTime) {
-    const std::int64_t chunk_time = own_->time_at(own_->writer.chunk_begin());
-    if (chunk_time != kNoTime && edge_time - chunk_time >= span / kChunksPerTime) {
-      own_->writer.seal();
-    }
-    const auto last_out = own_->timeline.at_time(edge_time - span);
-    if (last_out) {
-      const Entry& entry = last_out->entry;
-      const std::uint64_t cut = entry.is_run() ? entry.offset_at(edge_time - span) : entry.offset;
-      const bool waits = settings_.when_full == WhenFull::block;
-      const Status status = own_->writer.evict_before(cut, waits ? wait() : Wait::none());
-      if (status == Status::cancelled) return GST_FLOW_FLUSHING;
-    }
-  }
-  own_->follow_window();
+  const bool waits = settings_.when_full == WhenFull::block;
+  const Status status = window_.keep(edge_time, waits ? wait() : Wait::none());
+  if (status == Status::cancelled) return GST_FLOW_FLUSHING;
+  own_->follow_window(window_.gone_by());
   return GST_FLOW_OK;
 }
 

@@ -32,10 +32,10 @@ void Recording::publish(std::int64_t edge_time) noexcept {
   changed.notify_all();
 }
 
-void Recording::follow_window() {
+void Recording::follow_window(std::int64_t gone_by) {
   const std::uint64_t oldest = begin();
   timeline.drop_before(oldest);
-  events.drop_before(oldest);
+  events.drop_before(oldest, gone_by);
   extras.drop_before(timeline.window().begin);
 }
 
@@ -121,10 +121,11 @@ GstStructure* Recording::stats() const {
     g_value_take_boxed(&value, player);
     gst_value_list_append_and_take_value(&players, &value);
   }
-  GstStructure* all =
-      gst_structure_new("catcher-stats", "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-evicted",
-                        G_TYPE_UINT64, stats.bytes_evicted, "chunks", G_TYPE_UINT64, stats.chunks,
-                        "entries", G_TYPE_UINT64, entries.end - entries.begin, nullptr);
+  GstStructure* all = gst_structure_new(
+      "catcher-stats", "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-evicted", G_TYPE_UINT64,
+      stats.bytes_evicted, "bytes-allocated", G_TYPE_UINT64,
+      stats.bytes_allocated + timeline.allocated(), "chunks", G_TYPE_UINT64, stats.chunks,
+      "entries", G_TYPE_UINT64, entries.end - entries.begin, nullptr);
   gst_structure_take_value(all, "players", &players);
   return all;
 }

@@ -85,8 +85,14 @@ class Recording {
   }
   // All up to the writer's offset is there; `edge_time` is the stream time of its end.
   void publish(std::int64_t edge_time) noexcept;
-  // Entries and events leave with the bytes that they name.
-  void follow_window();
+  // Entries and events leave with the bytes that they name; events without bytes once time has
+  // passed `gone_by`, if that is not kNoTime.
+  void follow_window(std::int64_t gone_by = kNoTime);
+  // The window by time begins here, and for a while there is nothing in it; kNoTime: it begins with
+  // what is there.
+  void set_hollow_from(std::int64_t time) noexcept {
+    hollow_from_.store(time, order::relaxed);  // relaxed: a figure
+  }
   // No more will come, because another recording takes its place: upstream has flushed.
   void finish_replaced() noexcept;
   // Of one that has finished: upstream has begun again, and players go on there once they have sent
@@ -175,6 +181,7 @@ class Recording {
   std::atomic<GstFormat> format_{GST_FORMAT_UNDEFINED};
   std::atomic<std::uint64_t> edge_{0};
   std::atomic<std::int64_t> edge_time_{kNoTime};
+  std::atomic<std::int64_t> hollow_from_{kNoTime};
   std::atomic<std::int64_t> upstream_duration_{-1};
   std::atomic<bool> live_{false};
   std::atomic<bool> failed_{false};

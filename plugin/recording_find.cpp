@@ -31,7 +31,8 @@ std::int64_t Recording::time_at(std::uint64_t offset) const {
 }
 
 std::int64_t Recording::oldest_time() const {
-  return oldest().time;
+  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
+  return hollow_from != kNoTime ? hollow_from : oldest().time;
 }
 
 Place Recording::oldest() const {
@@ -49,13 +50,16 @@ Place Recording::oldest() const {
 }
 
 Place Recording::newest() const {
+  // Of this edge or an earlier one: later than the end of its last run only behind a GAP.
+  const std::int64_t edge_now = edge_time();
   const std::uint64_t end = edge();
   if (format() != GST_FORMAT_TIME) return {end, 0, kNoTime, true};
   const auto last = timeline.last();
-  if (!last) return {end, timeline.window().end, kNoTime, true};
+  if (!last) return {end, timeline.window().end, edge_now, true};
   const Entry& entry = last->entry;
   if (entry.is_run()) {
     Place place = place_of(*last, std::max(end, entry.offset));
+    place.time = std::max(place.time, edge_now);
     place.at_edge = true;
     return place;
   }
@@ -78,8 +82,14 @@ Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
 
 Found Recording::find_time(std::int64_t time, Timeline::Snap snap) const {
   const std::uint64_t first = begin();
-  if (edge() <= first) return kAhead;
+  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
+  if (edge() <= first) return hollow_from != kNoTime && time < hollow_from ? kEvicted : kAhead;
   const auto at = timeline.at_time(time);
+  // In the hole that the window begins with, what comes next is the oldest there is.
+  if (hollow_from != kNoTime && time >= hollow_from) {
+    const Place next = oldest();
+    if (time < next.time) return there(next);
+  }
   // Before all that was ever caught is the beginning; before what is kept is gone.
   if (!at) return first == 0 ? there(oldest()) : kEvicted;
   if (at->entry.is_run()) return in_run(*at, time);

@@ -151,8 +151,8 @@ void install_common_properties(GObjectClass* klass) {
                           kReadOnly));
   add(CommonProperty::stats,
       g_param_spec_boxed("stats", "Statistics",
-                         "bytes-in, bytes-evicted, chunks, entries, and players: a list with each "
-                         "one's name, position, lag-bytes, lag-time, evictions and seeks",
+                         "bytes-in, bytes-evicted, bytes-allocated, chunks, entries, and players: a list "
+                         "with each one's name, position, lag-bytes, lag-time, evictions and seeks",
                          GST_TYPE_STRUCTURE, kReadOnly));
 }
 

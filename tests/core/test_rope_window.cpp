@@ -82,6 +82,31 @@ START_TEST(a_window_with_late_readers_soon_allocates_nothing) {
 }
 END_TEST
 
+// As a window by time does: chunks end early, and what each will hold is known.
+START_TEST(sealed_chunks_that_are_limited_leave_little_unused) {
+  Owned owned({.growth = Growth::geometric(64, 4096), .max_size = 0});
+  const auto add_chunk = [&] {
+    ck_assert_status(owned.append(90), Status::ok);
+    owned.rope.seal();
+    owned.rope.drop_before(owned.rope.end() - std::min<std::uint64_t>(owned.rope.end(), 900));
+  };
+  for (int i = 0; i < 20; ++i) add_chunk();
+  ck_assert_uint_ge(owned.rope.owned(), 10 * 4096);
+
+  owned.rope.limit_chunks(100);
+  for (int i = 0; i < 20; ++i) add_chunk();
+  const std::uint64_t allocations = owned.memory->allocations();
+  for (int i = 0; i < 100; ++i) add_chunk();
+  ck_assert_uint_le(owned.rope.owned(), 1500);
+  ck_assert_uint_eq(owned.memory->allocations(), allocations);
+  // One piece that is larger is not cut; and growth goes on when it is asked to.
+  ck_assert_uint_eq(owned.rope.reserve(150).space.size(), 150);
+  owned.rope.limit_chunks(0);
+  owned.rope.seal();
+  ck_assert_uint_eq(owned.rope.reserve(1).space.size(), 4096);
+}
+END_TEST
+
 START_TEST(the_free_list_shares_the_bound_whatever_its_sizes) {
   Owned owned({.growth = Growth::constant(100), .max_size = 6400});
   std::vector<Rope::PinType> pins;
@@ -156,15 +181,16 @@ END_TEST
 }  // namespace
 
 int main() {
-  return run_suite("rope_window", {{"bound",
-                                    {the_window_moves_by_a_64th_and_never_beyond_its_bound,
-                                     the_free_list_shares_the_bound_whatever_its_sizes,
-                                     windows_smaller_than_64_bytes_work,
-                                     more_than_the_window_in_one_piece_is_refused}},
-                                   {"reuse",
-                                    {a_steady_live_window_allocates_nothing,
-                                     a_window_with_late_readers_soon_allocates_nothing}},
-                                   {"evict",
-                                    {what_is_not_evictable_stays_and_the_window_is_full,
-                                     a_chunk_that_is_pinned_outlives_the_window}}});
+  return run_suite(
+      "rope_window",
+      {{"bound",
+        {the_window_moves_by_a_64th_and_never_beyond_its_bound,
+         the_free_list_shares_the_bound_whatever_its_sizes, windows_smaller_than_64_bytes_work,
+         more_than_the_window_in_one_piece_is_refused}},
+       {"reuse",
+        {sealed_chunks_that_are_limited_leave_little_unused, a_steady_live_window_allocates_nothing,
+         a_window_with_late_readers_soon_allocates_nothing}},
+       {"evict",
+        {what_is_not_evictable_stays_and_the_window_is_full,
+         a_chunk_that_is_pinned_outlives_the_window}}});
 }
