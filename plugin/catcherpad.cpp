@@ -45,21 +45,14 @@ gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept 
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_SEEK: done = player.seek(event); break;
     case GST_EVENT_RECONFIGURE: player.start(); break;
+    case GST_EVENT_LATENCY:
+      player.take_latency(event);
+      return gst_pad_event_default(pad, parent, event);
     case GST_EVENT_QOS: break;  // a branch's lateness says nothing to the others
     default: return gst_pad_event_default(pad, parent, event);
   }
   gst_event_unref(event);
   return done;
-}
-
-// Upstream's, and without a maximum: what arrives is kept however late it is taken.
-gboolean answer_latency(GstPad* pad, GstObject* parent, GstQuery* query) {
-  if (!gst_pad_query_default(pad, parent, query)) return FALSE;
-  gboolean live = FALSE;
-  GstClockTime least = 0;
-  gst_query_parse_latency(query, &live, &least, nullptr);
-  gst_query_set_latency(query, live, least, GST_CLOCK_TIME_NONE);
-  return TRUE;
 }
 
 // What only the recording can answer is not asked of upstream.
@@ -71,7 +64,6 @@ gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept 
     case GST_QUERY_SEGMENT:
     case GST_QUERY_FORMATS:
     case GST_QUERY_ALLOCATION: return FALSE;
-    case GST_QUERY_LATENCY: return answer_latency(pad, parent, query);
     default: return gst_pad_query_default(pad, parent, query);
   }
 }
@@ -121,6 +113,8 @@ static void gst_catcher_pad_set_property(GObject* object, guint id, const GValue
     return set_play_property(settings, id, value);
   });
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  const GstPtr<GstElement> element(gst_pad_get_parent_element(GST_PAD_CAST(object)));
+  if (element != nullptr) tell_latency(element.get(), id);
 }
 
 static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* value,

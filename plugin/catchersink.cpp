@@ -42,6 +42,7 @@ class SinkState {
   GstFlowReturn take(GstBuffer* buffer) { return recorder_.take(buffer); }
   gboolean handle_event(GstEvent* event);
   std::shared_ptr<Recording> recording() const { return recorder_.recording(); }
+  void ask_latency() { recorder_.ask_latency(); }
   template <class Change>
   auto with_settings(Change change) {
     catcher::Lock lock(mutex_);
@@ -197,6 +198,27 @@ static void gst_catcher_sink_get_property(GObject* object, guint id, GValue* val
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
+static gboolean gst_catcher_sink_send_event(GstElement* element, GstEvent* event) noexcept {
+  if (GST_EVENT_TYPE(event) != GST_EVENT_LATENCY) {
+    return GST_ELEMENT_CLASS(gst_catcher_sink_parent_class)->send_event(element, event);
+  }
+  // As every sink does with it: it goes upstream, which may have changed its own.
+  state_of(element).ask_latency();
+  const GstPtr<GstPad> pad(gst_element_get_static_pad(element, "sink"));
+  return gst_pad_push_event(pad.get(), event);
+}
+
+static gboolean gst_catcher_sink_query(GstElement* element, GstQuery* query) noexcept {
+  if (!GST_ELEMENT_CLASS(gst_catcher_sink_parent_class)->query(element, query)) return FALSE;
+  if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return TRUE;
+  // What arrives is kept, however late others take it.
+  gboolean live = FALSE;
+  GstClockTime least = 0;
+  gst_query_parse_latency(query, &live, &least, nullptr);
+  gst_query_set_latency(query, live, least, GST_CLOCK_TIME_NONE);
+  return TRUE;
+}
+
 static void gst_catcher_sink_finalize(GObject* object) noexcept {
   delete GST_CATCHER_SINK(object)->state;
   G_OBJECT_CLASS(gst_catcher_sink_parent_class)->finalize(object);
@@ -212,6 +234,8 @@ static void gst_catcher_sink_class_init(GstCatcherSinkClass* klass) {
   element_class->change_state = [](GstElement* element, GstStateChange change) noexcept {
     return state_of(element).change_state(change);
   };
+  element_class->send_event = gst_catcher_sink_send_event;
+  element_class->query = gst_catcher_sink_query;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(element_class, "Channel recorder", "Sink/Generic",
                                         "Records a stream under the name of a channel",

@@ -61,6 +61,9 @@ class SrcState final : public PlayerHost {
   }
   void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
+  bool is_beside_writer(const Recording& of) const override {
+    return of.pipeline() == pipeline_of(element_);
+  }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
   SegmentTally& segments() noexcept override { return segments_; }
   bool ask_upstream(GstQuery*) override { return false; }
@@ -130,6 +133,10 @@ gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
       player.start();
       done = TRUE;
       break;
+    case GST_EVENT_LATENCY:
+      player.take_latency(event);
+      done = TRUE;
+      break;
     default: done = state_of(parent).puller().take_event(event);  // there is nobody upstream
   }
   gst_event_unref(event);
@@ -140,10 +147,6 @@ gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
   SrcState& state = state_of(parent);
   if (state.puller().query(query) || state.player().query(query)) return TRUE;
   switch (GST_QUERY_TYPE(query)) {
-    // What is caught is there already, and what is not yet comes when it comes.
-    case GST_QUERY_LATENCY:
-      gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
-      return TRUE;
     case GST_QUERY_CAPS: return gst_pad_query_default(pad, parent, query);
     default: return FALSE;
   }
@@ -228,6 +231,7 @@ static void gst_catcher_src_set_property(GObject* object, guint id, const GValue
   }
   const bool known = state.player().with_settings(
       [&](PlaySettings& settings) { return set_play_property(settings, id, value); });
+  tell_latency(GST_ELEMENT_CAST(object), id);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 

@@ -61,6 +61,7 @@ class TeeState final : public PlayerHost {
   void wake() noexcept override { started_.notify_all(); }
   bool owns_time() const override { return false; }
   GstClockTime base_of_seek(guint32 seqnum) override { return shared_base(element_, seqnum); }
+  void on_latency() override { recorder_.ask_latency(); }
   SegmentTally& segments() noexcept override { return segments_; }
   bool ask_upstream(GstQuery* query) override { return gst_pad_peer_query(sink_, query); }
   void on_end(const Recording&) override {}

@@ -12,7 +12,7 @@
 namespace catcher::plugin {
 
 Player::Player(GstPad* pad, PlayerHost& host)
-    : pad_(pad), host_(host), task_(pad, &Player::loop, this) {
+    : pad_(pad), host_(host), task_(pad, &Player::loop, this), live_(host.element()) {
   const TextPtr name(gst_pad_get_name(pad));
   mark_.name = name.get();
   Lock lock(mutex_);
@@ -206,6 +206,7 @@ void Player::close() {
   placed_ = over_ = resumes_ = false;
   discont_ = true;
   seqnum_ = GST_SEQNUM_INVALID;
+  live_.leave();
   mark_.offset.store(0, order::relaxed);  // relaxed: a figure
   time_.store(kNoTime, order::relaxed);   // relaxed: a figure
   std::shared_ptr<Recording> gone;

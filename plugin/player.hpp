@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/mutex.hpp"
+#include "live_side.hpp"
 #include "pieces.hpp"
 #include "recording.hpp"
 #include "slicer.hpp"
@@ -48,6 +49,11 @@ class PlayerHost {
   // Whether this player drives its pipeline alone, so that a flushing seek in TIME may reset the
   // running time of all of it.
   virtual bool owns_time() const = 0;
+  // Whether the recording's writer is in the same pipeline, so that its running time means
+  // something here.
+  virtual bool is_beside_writer(const Recording& /*of*/) const { return true; }
+  // The pipeline's latency has been told; upstream's may be another now.
+  virtual void on_latency() {}
   // Running time at which all branches begin that carry out the seek with this seqnum.
   virtual GstClockTime base_of_seek(guint32 seqnum) = 0;
   // Who carries out a segment seek.
@@ -86,6 +92,8 @@ class Player {
   bool seek(GstEvent* event);
   // True if it was answered here.
   bool query(GstQuery* query);
+  // A LATENCY event, on its way upstream.
+  void take_latency(GstEvent* event);
 
   PlaySettings settings() const;
   template <class Change>
@@ -165,12 +173,14 @@ class Player {
   bool answer_duration(GstQuery* query, const Recording* recording) const;
   bool answer_seeking(GstQuery* query, const Recording* recording) const;
   bool answer_segment(GstQuery* query) const;
+  bool answer_latency(GstQuery* query, const Recording* recording) const;
   bool answer_caps(GstQuery* query, const Recording* recording) const;
 
   GstPad* const pad_;
   PlayerHost& host_;
   PushTask task_;
   PlayerMark mark_;
+  LiveSide live_;
 
   // Under the pad's stream lock.
   Recording* playing_ = nullptr;  // recording_, for the streaming thread

@@ -76,7 +76,11 @@ GstFlowReturn Player::send_event() {
   if (GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_SEGMENT) return GST_FLOW_OK;
   const bool passes_time = GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_GAP;
   if (!send(std::move(logged->event))) return GST_FLOW_FLUSHING;
-  if (passes_time) moved(std::max(time_.load(order::relaxed), logged->time));  // relaxed: own value
+  if (passes_time) {
+    const std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
+    moved(pieces_->offset(), std::max(time, logged->time));
+    live_.moved(*playing_, std::max(time, logged->time));
+  }
   return GST_FLOW_OK;
 }
 
@@ -89,6 +93,7 @@ GstFlowReturn Player::at_edge(std::uint64_t edge) {
   if (more()) return GST_FLOW_OK;
   if (finished) return linger() ? end() : GST_FLOW_FLUSHING;
   rushes_ = false;
+  live_.reach_edge(recording);
   return wait_until([&] { return more() || recording.is_finished(); }) ? GST_FLOW_OK
                                                                        : GST_FLOW_FLUSHING;
 }
@@ -116,6 +121,7 @@ GstFlowReturn Player::push(Piece piece) {
   if (flow == GST_FLOW_OK) {
     pieces_->took(piece);
     moved(pieces_->offset(), pieces_->time());
+    live_.moved(*playing_, pieces_->time());
   } else {
     // What was not taken is played again by whoever goes on from here.
     pieces_->put_back();

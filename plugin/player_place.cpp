@@ -118,7 +118,7 @@ GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
 // element; anything else is history, and is rendered from now on.
 GstClockTime Player::base_at(const Place& place) const {
   const GstClockTime now = std::max(running_time_now(host_.element()), floor_);
-  if (host_.owns_time()) return now;
+  if (host_.owns_time() || !host_.is_beside_writer(*playing_)) return now;
   const GstClockTime upstream =
       running_time_of(playing_->upstream_segment(place.offset), place.time);
   if (!GST_CLOCK_TIME_IS_VALID(upstream)) return now;
@@ -152,7 +152,10 @@ GstFlowReturn Player::begin_at(const Place& place) {
     // Not always the segment's start: a seek without one goes on from where it is.
     begins.time = static_cast<std::int64_t>(segment.position);
   }
-  if (target_.base == Target::Base::by_place) {
+  // All that are at the live edge are in step with upstream, and so with each other.
+  const bool in_step = timed && place.at_edge && recording.is_live() && !recording.is_finished() &&
+                       !host_.owns_time() && host_.is_beside_writer(recording);
+  if (target_.base == Target::Base::by_place || in_step) {
     segment.offset = 0;  // what is at segment.position is rendered at the base
     segment.base = timed ? base_at(begins) : 0;
   }
@@ -165,6 +168,7 @@ GstFlowReturn Player::begin_at(const Place& place) {
     segment_ = segment;
   }
   moved(place.offset, place.time);
+  live_.begin(recording, place);
   placed_ = rushes_ = true;
   over_ = resumes_ = false;
   discont_ = true;

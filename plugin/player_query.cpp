@@ -36,6 +36,7 @@ bool Player::query(GstQuery* query) {
     case GST_QUERY_SEEKING: return answer_seeking(query, recording.get());
     case GST_QUERY_SEGMENT: return answer_segment(query);
     case GST_QUERY_CAPS: return answer_caps(query, recording.get());
+    case GST_QUERY_LATENCY: return answer_latency(query, recording.get());
     case GST_QUERY_FORMATS: {
       if (recording == nullptr || recording->format() == GST_FORMAT_UNDEFINED) return false;
       gst_query_set_formats(query, 1, recording->format());

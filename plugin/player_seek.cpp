@@ -136,7 +136,10 @@ void Player::carry_out(const Seek& seek, const Recording& recording) {
   if (playing_ == &recording && make_segment(seek, recording, segment)) {
     target_ = {};
     target_.is_start = false;
-    target_.position = static_cast<std::int64_t>(segment.position);
+    // The live edge moves on: it is what comes next that is meant, not where the edge was.
+    const bool to_edge = seek.start_type == GST_SEEK_TYPE_END && seek.start >= 0 &&
+                         recording.is_live() && !recording.is_finished();
+    target_.position = to_edge ? G_MAXINT64 : static_cast<std::int64_t>(segment.position);
     target_.snap = snap_of(seek.flags);
     target_.snaps = snaps(seek.flags);
     target_.base = Target::Base::by_seek;

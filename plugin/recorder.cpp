@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "support/debug.hpp"
+#include "support/kin.hpp"
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
@@ -254,16 +255,23 @@ void Recorder::take_caps(GstEvent* event) {
 // What upstream knows and a player in another pipeline cannot ask for.
 void Recorder::ask_upstream() {
   asked_ = true;
-  const QueryPtr latency(gst_query_new_latency());
-  if (gst_pad_peer_query(pad_, latency.get())) {
-    gboolean live = FALSE;
-    gst_query_parse_latency(latency.get(), &live, nullptr, nullptr);
-    own_->set_live(live);
-  }
+  own_->set_pipeline(pipeline_of(element_));
+  ask_latency();
   gint64 duration = -1;
   if (gst_pad_peer_query_duration(pad_, own_->format(), &duration)) {
     own_->set_upstream_duration(duration);
   }
+}
+
+void Recorder::ask_latency() {
+  const std::shared_ptr<Recording> recording = this->recording();
+  const QueryPtr query(gst_query_new_latency());
+  if (recording == nullptr || !gst_pad_peer_query(pad_, query.get())) return;
+  gboolean live = FALSE;
+  GstClockTime least = 0;
+  gst_query_parse_latency(query.get(), &live, &least, nullptr);
+  recording->set_latency(least);
+  recording->set_live(live);
 }
 
 GstFlowReturn Recorder::broken() {

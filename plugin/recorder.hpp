@@ -46,6 +46,9 @@ class Recorder {
   // STREAM_START begins another recording, to which players at the end of this one go on.
   bool take_event(GstEvent* event);
 
+  // Upstream's latency may have changed. Thread: any.
+  void ask_latency();
+
   // A take() that waits returns FLUSHING, and so does each that would have to wait, until start()
   // or restart().
   void interrupt();

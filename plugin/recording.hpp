@@ -75,6 +75,13 @@ class Recording {
   // the timestamps of buffers, so that a codec's times before 0 can be said at all.
   void set_format(GstFormat format, GstClockTime time_shift);
   void set_live(bool live) noexcept { live_.store(live, order::relaxed); }  // relaxed: a fact
+  // What upstream says of its latency, and in which pipeline it is.
+  void set_latency(GstClockTime latency) noexcept {
+    latency_.store(latency, order::relaxed);  // relaxed: a figure
+  }
+  void set_pipeline(gconstpointer pipeline) noexcept {
+    pipeline_.store(pipeline, order::relaxed);  // relaxed: compared, never looked into
+  }
   void set_upstream_duration(std::int64_t duration) noexcept {
     upstream_duration_.store(duration, order::relaxed);  // relaxed: a figure
   }
@@ -112,6 +119,8 @@ class Recording {
   GstClockTime time_shift() const noexcept { return time_shift_; }
   // Relaxed: facts without anything to order.
   bool is_live() const noexcept { return live_.load(order::relaxed); }
+  GstClockTime latency() const noexcept { return latency_.load(order::relaxed); }
+  gconstpointer pipeline() const noexcept { return pipeline_.load(order::relaxed); }
   bool has_failed() const noexcept { return failed_.load(order::relaxed); }
   bool is_finished() const noexcept { return bytes_->is_finished(); }
   bool is_replaced() const noexcept { return replaced_.load(order::relaxed); }
@@ -184,6 +193,8 @@ class Recording {
   std::atomic<std::int64_t> hollow_from_{kNoTime};
   std::atomic<std::int64_t> upstream_duration_{-1};
   std::atomic<bool> live_{false};
+  std::atomic<GstClockTime> latency_{0};
+  std::atomic<gconstpointer> pipeline_{nullptr};
   std::atomic<bool> failed_{false};
   std::atomic<bool> replaced_{false};
   std::atomic<bool> leads_on_{false};

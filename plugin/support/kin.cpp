@@ -45,6 +45,10 @@ bool has_kin(GstElement* element) {
   return any;
 }
 
+gconstpointer pipeline_of(GstElement* element) {
+  return top_of(element).get();
+}
+
 GstClockTime shared_base(GstElement* element, guint32 seqnum) {
   // Never destroyed: elements may go as late as the process does.
   static SeekBases* const bases = new SeekBases;

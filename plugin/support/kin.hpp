@@ -13,6 +13,8 @@ namespace catcher::plugin {
 void mark_as_kin(GstElement* element);
 // Whether the pipeline that holds `element` holds another one that is marked. Thread: any.
 bool has_kin(GstElement* element);
+// The pipeline that holds `element`, to be compared with another's. Thread: any.
+gconstpointer pipeline_of(GstElement* element);
 // Running time at which all elements of this plugin in one pipeline begin that carry out the seek
 // with this seqnum. Thread: any.
 GstClockTime shared_base(GstElement* element, guint32 seqnum);

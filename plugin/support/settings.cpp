@@ -150,10 +150,11 @@ void install_common_properties(GObjectClass* klass) {
                           "Stream time kept now, in ns (0 in BYTES format)", 0, G_MAXUINT64, 0,
                           kReadOnly));
   add(CommonProperty::stats,
-      g_param_spec_boxed("stats", "Statistics",
-                         "bytes-in, bytes-evicted, bytes-allocated, chunks, entries, and players: a list "
-                         "with each one's name, position, lag-bytes, lag-time, evictions and seeks",
-                         GST_TYPE_STRUCTURE, kReadOnly));
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "bytes-in, bytes-evicted, bytes-allocated, chunks, entries, and players: a list "
+          "with each one's name, position, lag-bytes, lag-time, evictions and seeks",
+          GST_TYPE_STRUCTURE, kReadOnly));
 }
 
 bool set_common_property(Settings& settings, guint id, const GValue* value) {
@@ -235,6 +236,10 @@ void install_play_properties(GObjectClass* klass) {
       g_param_spec_enum("on-evicted", "On evicted",
                         "What to do when the wanted place is no longer kept", on_evicted_type(),
                         as_gint(defaults.on_evicted), kWhenPlaying));
+  add(PlayProperty::min_latency,
+      g_param_spec_uint64("min-latency", "Minimum latency",
+                          "What a live stream's latency is said to be beyond upstream's, in ns", 0,
+                          G_MAXINT64, defaults.min_latency, kWhenPlaying));
   add(PlayProperty::position,
       g_param_spec_int64("position", "Position",
                          "What is played next: ns of stream time in TIME, bytes in BYTES (-1 = "
@@ -266,8 +271,14 @@ bool set_play_property(PlaySettings& settings, guint id, const GValue* value) {
     case PlayProperty::on_evicted:
       settings.on_evicted = static_cast<OnEvicted>(g_value_get_enum(value));
       return true;
+    case PlayProperty::min_latency: settings.min_latency = g_value_get_uint64(value); return true;
     default: return false;
   }
+}
+
+void tell_latency(GstElement* element, guint id) {
+  if (static_cast<PlayProperty>(id) != PlayProperty::min_latency) return;
+  gst_element_post_message(element, gst_message_new_latency(GST_OBJECT_CAST(element)));
 }
 
 bool get_play_property(const PlaySettings& settings, guint id, GValue* value) {
@@ -279,6 +290,7 @@ bool get_play_property(const PlaySettings& settings, guint id, GValue* value) {
     case PlayProperty::on_evicted:
       g_value_set_enum(value, as_gint(settings.on_evicted));
       return true;
+    case PlayProperty::min_latency: g_value_set_uint64(value, settings.min_latency); return true;
     default: return false;
   }
 }

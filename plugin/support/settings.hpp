@@ -42,6 +42,7 @@ struct PlaySettings {
   StartFrom start_from = StartFrom::oldest;
   gint64 start_offset = 0;  // ns in TIME, bytes in BYTES; negative: back from the edge
   OnEvicted on_evicted = OnEvicted::oldest;
+  GstClockTime min_latency = 0;  // ns, on top of upstream's
 };
 
 GType when_full_type();
@@ -70,6 +71,7 @@ enum class PlayProperty : guint {
   start_from = 100,
   start_offset,
   on_evicted,
+  min_latency,
   position,
   lag_bytes,
   lag_time,
@@ -83,6 +85,8 @@ bool get_common_property(const Settings& settings, guint id, GValue* value);
 
 void install_play_properties(GObjectClass* klass);
 bool set_play_property(PlaySettings& settings, guint id, const GValue* value);
+// Posts a LATENCY message if this is the property that changes what is answered. Thread: any.
+void tell_latency(GstElement* element, guint id);
 bool get_play_property(const PlaySettings& settings, guint id, GValue* value);
 
 // `pull-mode`, under a number of the class's own.
