@@ -255,6 +255,7 @@ START_TEST(a_source_with_a_latency_of_its_own_is_counted_once) {
   Element pipeline = Element::launch(
       "audiotestsrc is-live=true samplesperbuffer=480 ! audio/x-raw,rate=48000 ! catchertee name=t "
       "channel=own t.src_0 ! fakesink sync=true async=false processing-deadline=0  catchersrc "
+      "name=own "
       "channel=own ! "
       "catchersink channel=again  catchersrc name=again channel=again min-latency=1000000 ! "
       "fakesink sync=true async=false processing-deadline=0");

@@ -90,7 +90,7 @@ const std::vector<std::string> kRecording = {
     "when-full", "read-ahead-bytes", "stats",          "read-ahead-time",
 };
 const std::vector<std::string> kPlaying = {
-    "start-from", "start-offset", "on-evicted", "position", "lag-bytes", "lag-time",
+    "start-from", "start-offset", "on-evicted", "position", "lag-bytes", "lag-time", "min-latency",
 };
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
