@@ -145,6 +145,7 @@ class Player {
   GstFlowReturn replace_evicted(OnEvicted policy, Found& found);
   GstClockTime base_at(const Place& place) const;
   GstFlowReturn begin_at(const Place& place);
+  EventPtr segment_event() const;
   bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
   bool send(EventPtr event);
 
@@ -193,8 +194,9 @@ class Player {
   bool rushes_ = true;    // has not waited at the edge since it was placed
   // EOS or SEGMENT_DONE was sent: only a seek, a flush or another recording leads on.
   bool over_ = false;
-  std::shared_ptr<Recording> next_;  // to be opened, from the end of the one before
-  GstClockTime floor_ = 0;           // running time of that end: what comes now is rendered later
+  std::shared_ptr<Recording> next_;                  // to be opened, from the end of the one before
+  GstClockTime upstream_end_ = GST_CLOCK_TIME_NONE;  // stream time of what is played now
+  GstClockTime floor_ = 0;  // running time of that end: what comes now is rendered later
   std::uint64_t event_serial_ = 0;
   std::optional<std::uint64_t> event_offset_;
   std::vector<EventPtr> sent_;  // the stickies that hold downstream, one of each kind

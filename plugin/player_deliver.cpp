@@ -10,6 +10,7 @@
 
 #include "player.hpp"
 #include "support/debug.hpp"
+#include "support/segment_math.hpp"
 
 namespace catcher::plugin {
 namespace {
@@ -72,8 +73,13 @@ GstFlowReturn Player::send_event() {
   event_offset_.reset();
   if (!logged) return GST_FLOW_OK;
   event_serial_ = logged->serial + 1;
-  // Upstream's segment is behind the recording's stream time; a player has one of its own.
-  if (GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_SEGMENT) return GST_FLOW_OK;
+  if (GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_SEGMENT) {
+    // Upstream's segment is behind the recording's stream time; a player has one of its own, and
+    // passes on where upstream's ends.
+    const GstClockTime end = end_of(playing_->upstream_segment(logged->offset));
+    if (std::exchange(upstream_end_, end) == end) return GST_FLOW_OK;
+    logged->event = segment_event();
+  }
   const bool passes_time = GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_GAP;
   if (!send(std::move(logged->event))) return GST_FLOW_FLUSHING;
   if (passes_time) {

@@ -176,14 +176,24 @@ GstFlowReturn Player::begin_at(const Place& place) {
   EventLog::Held held = recording.events.held_at(place.offset);
   event_serial_ = held.next;
   event_offset_.reset();
-  const GstSegment sent = shifted(segment, recording.time_shift());
-  EventPtr event(gst_event_new_segment(&sent));
-  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event.get(), seqnum_);
+  upstream_end_ = end_of(recording.upstream_segment(place.offset));
   GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT ": %" GST_SEGMENT_FORMAT, place.offset,
                    static_cast<void*>(&segment));
-  const bool taken = send_stickies(held.stickies, true) && send(std::move(event)) &&
+  const bool taken = send_stickies(held.stickies, true) && send(segment_event()) &&
                      send_stickies(held.stickies, false);
   return taken ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+}
+
+// The segment as it is sent: not beyond what upstream wants to be rendered, for decoders to clip.
+EventPtr Player::segment_event() const {
+  GstSegment segment = this->segment();
+  const bool ends = segment.format == GST_FORMAT_TIME && segment.rate > 0 &&
+                    GST_CLOCK_TIME_IS_VALID(upstream_end_) && upstream_end_ > segment.start;
+  if (ends) segment.stop = std::min(segment.stop, upstream_end_);
+  segment = shifted(segment, playing_->time_shift());
+  EventPtr event(gst_event_new_segment(&segment));
+  if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event.get(), seqnum_);
+  return event;
 }
 
 // Those that go before the segment, or those that go after it.

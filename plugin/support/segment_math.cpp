@@ -19,6 +19,11 @@ GstClockTime time_shift_of(const GstSegment& segment) {
   return segment.start > segment.time ? segment.start - segment.time : 0;
 }
 
+GstClockTime end_of(const GstSegment& upstream) {
+  if (upstream.format != GST_FORMAT_TIME || upstream.rate < 0) return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_stream_time(&upstream, GST_FORMAT_TIME, upstream.stop);
+}
+
 GstSegment shifted(const GstSegment& segment, GstClockTime shift) {
   GstSegment sent = segment;
   if (segment.format != GST_FORMAT_TIME) return sent;

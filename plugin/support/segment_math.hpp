@@ -20,6 +20,10 @@ std::int64_t stream_time_of(const GstSegment& segment, GstClockTime time);
 // How far timestamps lie above stream time in what upstream sends; 0 if they lie below.
 GstClockTime time_shift_of(const GstSegment& segment);
 
+// Stream time at which what upstream sends in this segment ends; GST_CLOCK_TIME_NONE if it has no
+// stop.
+GstClockTime end_of(const GstSegment& upstream);
+
 // A segment in stream time as it is sent with timestamps that are `shift` higher.
 GstSegment shifted(const GstSegment& segment, GstClockTime shift);
 

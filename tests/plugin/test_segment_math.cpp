@@ -50,6 +50,15 @@ START_TEST(timestamps_a_thousand_hours_above_stream_time_are_moved_exactly) {
 }
 END_TEST
 
+START_TEST(a_segment_ends_in_stream_time) {
+  GstSegment segment = in_time(kThousandHours, 3 * GST_SECOND);
+  ck_assert_uint_eq(end_of(segment), kNone);
+  segment.stop = kThousandHours + 5 * GST_SECOND;
+  ck_assert_uint_eq(end_of(segment), 8 * GST_SECOND);
+  ck_assert_uint_eq(end_of(in_bytes()), kNone);
+}
+END_TEST
+
 START_TEST(what_lies_before_the_segment_has_a_stream_time_below_zero) {
   const GstSegment segment = in_time(kThousandHours, 0);
   const auto preroll = static_cast<std::int64_t>(80 * GST_MSECOND);
@@ -204,7 +213,7 @@ int main(int argc, char** argv) {
   return catcher::test::run_plugin_suite(
       argc, argv, "segment_math",
       {{"stream_time",
-        {timestamps_of_a_plain_segment_are_stream_time,
+        {timestamps_of_a_plain_segment_are_stream_time, a_segment_ends_in_stream_time,
          timestamps_a_thousand_hours_above_stream_time_are_moved_exactly,
          what_lies_before_the_segment_has_a_stream_time_below_zero,
          preroll_of_a_stream_that_begins_at_zero_keeps_its_timestamps,
