@@ -5,7 +5,9 @@
 // branch gives, and keeps the packets on both of its sides.
 #pragma once
 
+#include <gst/audio/audio.h>
 #include <gst/gst.h>
+#include <gst/video/video.h>
 
 #include <cmath>
 #include <cstddef>
@@ -28,9 +30,6 @@ struct Codec {
   // Its decoder does not forget what came before a seek, and gives other samples for a while.
   bool remembers = false;
 };
-
-inline constexpr unsigned kCodedRate = 48000;
-inline constexpr unsigned kFramesPerSecond = 25;
 
 inline const std::vector<Codec>& codecs() {
   static const std::vector<Codec> all{
@@ -88,6 +87,8 @@ inline std::vector<std::byte> bytes_of(GstBuffer* buffer) {
 
 // What came of a seek, or of a whole decode.
 struct Decoded {
+  unsigned rate = 0;                         // units a second
+  std::size_t unit = 0;                      // bytes
   GstClockTime start = GST_CLOCK_TIME_NONE;  // of the segment
   std::vector<GstClockTime> times;           // stream time of each buffer
   std::vector<std::vector<std::byte>> buffers;
@@ -100,9 +101,9 @@ class Straight {
   Straight(const Codec& codec, Decoded whole) : codec_(codec) {
     demand(!whole.buffers.empty(), codec.name);
     first_ = whole.times.front();
-    unit_ = codec.is_video ? whole.buffers.front().size() : 2 * sizeof(float);
+    unit_ = whole.unit;
+    rate_ = whole.rate;
     for (const auto& buffer : whole.buffers) all_.insert(all_.end(), buffer.begin(), buffer.end());
-    rate_ = codec.is_video ? kFramesPerSecond : kCodedRate;
   }
   GstClockTime length() const { return time_of(all_.size() / unit_); }
   std::size_t unit() const { return unit_; }
@@ -169,6 +170,22 @@ class Straight {
   std::vector<std::byte> all_;
 };
 
+inline void take_format(const GstCaps* caps, Decoded& decoded) {
+  const GstStructure* structure = gst_caps_get_structure(caps, 0);
+  GstAudioInfo audio;
+  gint rate = 0, scale = 1;
+  if (gst_structure_get_fraction(structure, "framerate", &rate, &scale)) {
+    GstVideoInfo video;
+    demand(gst_video_info_from_caps(&video, caps), "the caps are of raw video");
+    decoded.rate = static_cast<unsigned>(rate / scale);
+    decoded.unit = GST_VIDEO_INFO_SIZE(&video);
+    return;
+  }
+  demand(gst_audio_info_from_caps(&audio, caps), "the caps are of raw audio");
+  decoded.rate = static_cast<unsigned>(GST_AUDIO_INFO_RATE(&audio));
+  decoded.unit = static_cast<std::size_t>(GST_AUDIO_INFO_BPF(&audio));
+}
+
 // At most so many buffers.
 inline Decoded decode(AppSink& sink, std::size_t most) {
   Decoded decoded;
@@ -178,6 +195,7 @@ inline Decoded decode(AppSink& sink, std::size_t most) {
     const GstSegment* segment = gst_sample_get_segment(sample.get());
     GstBuffer* buffer = gst_sample_get_buffer(sample.get());
     decoded.start = segment->time;
+    take_format(gst_sample_get_caps(sample.get()), decoded);
     decoded.times.push_back(
         gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)));
     decoded.buffers.push_back(bytes_of(buffer));
