@@ -15,7 +15,8 @@ namespace catcher {
 Catcher::Catcher(Private, std::unique_ptr<Source> source, const Config& config)
     : config_(config),
       pulls_(source != nullptr),
-      rope_(pulls_ ? config.pulled_rope() : config.pushed_rope()),
+      rope_(pulls_ ? config.pulled_rope() : config.pushed_rope(),
+            config.memory != nullptr ? config.memory : heap_memory()),
       source_(std::move(source)) {}
 
 Catcher::~Catcher() = default;
@@ -61,6 +62,14 @@ Stats Catcher::stats() const {
   Lock lock(mutex_);
   stats.readers = cursors_.size();
   return stats;
+}
+
+std::optional<std::uint64_t> Catcher::slowest_reader() const {
+  Lock lock(mutex_);
+  const bool any = std::any_of(cursors_.begin(), cursors_.end(), [](const Cursor* cursor) {
+    return cursor->holds_back.load(order::relaxed);  // relaxed: a figure
+  });
+  return any ? std::optional(slowest(cursors_)) : std::nullopt;
 }
 
 Status Catcher::resume() {

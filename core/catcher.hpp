@@ -87,6 +87,9 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
   // Bytes from offset 0 to the end, once that is known.
   std::optional<std::uint64_t> length() const noexcept;
   Stats stats() const;
+  // Up to where the slowest of the readers has read that a writer would wait for; nothing if there
+  // is none.
+  std::optional<std::uint64_t> slowest_reader() const;
   const Config& config() const noexcept { return config_; }
 
   // After a failure: readers ask the source again, or the Writer may go on. What was caught

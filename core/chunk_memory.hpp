@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <system_error>
 
 namespace catcher {
 
@@ -18,9 +19,13 @@ class ChunkMemory {
   // `bytes` of memory aligned to a cache line, contents undefined; nullptr if there is none.
   virtual void* allocate(std::size_t bytes) noexcept = 0;
   virtual void deallocate(void* memory, std::size_t bytes) noexcept = 0;
+  // Why allocate() gave nothing, the last time that it did. Thread: any.
+  virtual std::error_code error() const noexcept {
+    return std::make_error_code(std::errc::not_enough_memory);
+  }
 };
 
-// The process heap.
+// The process heap. For chunks in a file see file_memory.hpp.
 std::shared_ptr<ChunkMemory> heap_memory() noexcept;
 
 }  // namespace catcher

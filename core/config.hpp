@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "chunk_memory.hpp"
 #include "status.hpp"
 
 namespace catcher {
@@ -69,6 +71,8 @@ struct Config {
   // A source is asked for this much at least, or for what the chunk in hand still holds: the
   // chunks of a pulled catcher are no smaller, as far as max_bytes allows.
   std::size_t read_burst = 4 * 1024;
+  // Where chunks are; nothing: on the heap. After `out_of_memory` its error() says why.
+  std::shared_ptr<ChunkMemory> memory{};
 
   // Status::bad_argument names in `why` the setting and what to change. Thread: any.
   [[nodiscard]] Status validate(std::string* why = nullptr) const;

@@ -24,7 +24,8 @@ enum class Status : std::uint8_t {
   timed_out,      // the deadline passed
   failed,         // upstream failed after every earlier byte; see the error code
   full,           // the window may not move on and has no room
-  out_of_memory,  // memory for another chunk could not be had; may be tried again
+  out_of_memory,  // memory for another chunk, or room in its file, could not be had; may be tried
+                  // again
   bad_argument,   // the call or setting makes no sense; nothing was changed
 };
 
