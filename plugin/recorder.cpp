@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/file_memory.hpp"
 #include "support/debug.hpp"
 #include "support/kin.hpp"
 #include "support/segment_math.hpp"
@@ -32,15 +33,32 @@ bool Recorder::start(const Settings& settings) {
     }
   }
   renew_stop();
-  if (begin()) return true;
+  if (open_file() && begin()) return true;
+  memory_.reset();
   claim_.give_up();
   return false;
 }
 
+// One file for all recordings of this run: what is reserved in it is what they keep together.
+bool Recorder::open_file() {
+  const std::string& path = settings_.temp_template;
+  // What is no template is told with the other settings.
+  if (path.empty() || !FileMemory::is_template(path)) return true;
+  FileMemory::Made made = FileMemory::create(path);
+  memory_ = std::move(made.memory);
+  if (memory_ != nullptr) return true;
+  GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_READ_WRITE,
+                    ("No temporary file can be made as \"%s\".", path.c_str()),
+                    ("%s. Set temp-template to a place in a folder that exists and can be written "
+                     "to, or to NULL to keep what is caught in memory.",
+                     made.error.message().c_str()));
+  return false;
+}
+
 bool Recorder::begin() {
-  Recording::Made made = Recording::make(settings_);
+  Recording::Made made = Recording::make(settings_, memory_);
   if (made.recording == nullptr) {
-    GST_ELEMENT_ERROR(element_, LIBRARY, SETTINGS, ("These settings contradict each other."),
+    GST_ELEMENT_ERROR(element_, LIBRARY, SETTINGS, ("Nothing can be recorded with these settings."),
                       ("%s", made.why.c_str()));
     return false;
   }
@@ -72,6 +90,7 @@ void Recorder::stop() {
   if (ended != nullptr) ended->finish();
   ended.reset();
   ended_before_.clear();
+  memory_.reset();
   claim_.give_up();
 }
 

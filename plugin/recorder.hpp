@@ -31,7 +31,7 @@ class Recorder {
   Recorder(GstElement* element, GstPad* pad) : element_(element), pad_(pad) {}
 
   // Begins a recording, and publishes it if a channel is set. False: the settings contradict each
-  // other, or the channel has a writer; the error is posted.
+  // other, the channel has a writer, or there can be no file; the error is posted.
   bool start(const Settings& settings);
   // Ends it, and gives the channel up. What was caught stays readable for who holds it.
   void stop();
@@ -59,6 +59,7 @@ class Recorder {
     GstAudioInfo info{};
   };
 
+  bool open_file();
   bool begin();
   void renew_stop();
   bool begin_again(GstEvent* stream_start);
@@ -91,6 +92,7 @@ class Recorder {
   bool is_far_ahead() const;
   Wait wait() const;
   GstFlowReturn refuse(Status status, std::size_t bytes);
+  void post_no_memory(std::uint64_t offset) const;
   struct Backwards {
     std::uint64_t offset;       // of the buffer
     std::int64_t time, before;  // ns of stream time
@@ -102,6 +104,7 @@ class Recorder {
   GstPad* const pad_;
   Settings settings_;
   channels::Claim claim_;
+  std::shared_ptr<ChunkMemory> memory_;  // the file that all of its recordings are in, if any
 
   // The streaming thread's own.
   GstSegment segment_{};

@@ -260,13 +260,7 @@ GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
   const std::uint64_t offset = own_->writer.offset();
   switch (status) {
     case Status::cancelled: return GST_FLOW_FLUSHING;
-    case Status::out_of_memory:
-      GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory for more."),
-                        ("At offset %" G_GUINT64_FORMAT
-                         ". Lower max-size-bytes, chunk-size or chunk-size-max; what was caught "
-                         "can be played.",
-                         offset));
-      break;
+    case Status::out_of_memory: post_no_memory(offset); break;
     case Status::bad_argument:
       GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
                         ("A frame does not fit into what may be kept."),
@@ -281,6 +275,32 @@ GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
       break;
   }
   return broken();
+}
+
+void Recorder::post_no_memory(std::uint64_t offset) const {
+  if (memory_ == nullptr) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory for more."),
+                      ("At offset %" G_GUINT64_FORMAT
+                       ". Lower max-size-bytes, chunk-size or chunk-size-max; what was caught "
+                       "can be played.",
+                       offset));
+    return;
+  }
+  const std::error_code why = memory_->error();
+  if (why == std::errc::io_error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, WRITE, ("The temporary file cannot be written to."),
+                      ("At offset %" G_GUINT64_FORMAT
+                       ": %s. Set temp-template (%s) to a place on another device; what was caught "
+                       "can be played.",
+                       offset, why.message().c_str(), settings_.temp_template.c_str()));
+    return;
+  }
+  GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                    ("There is no room for more in the temporary file."),
+                    ("At offset %" G_GUINT64_FORMAT
+                     ": %s. Make room where temp-template (%s) is, set it to another place, or "
+                     "lower max-size-bytes; what was caught can be played.",
+                     offset, why.message().c_str(), settings_.temp_template.c_str()));
 }
 
 }  // namespace catcher::plugin

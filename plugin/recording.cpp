@@ -9,10 +9,12 @@
 
 namespace catcher::plugin {
 
-Recording::Made Recording::make(const Settings& settings) {
+Recording::Made Recording::make(const Settings& settings, std::shared_ptr<ChunkMemory> memory) {
   std::string why = settings.contradiction();
   if (!why.empty()) return {nullptr, std::move(why)};
-  Catcher::Pushed pushed = Catcher::push(settings.core());
+  Config config = settings.core();
+  config.memory = std::move(memory);
+  Catcher::Pushed pushed = Catcher::push(config);
   if (pushed.status != Status::ok) return {nullptr, std::move(pushed.why)};
   const bool bounds_lead = settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0;
   return {std::make_shared<Recording>(std::move(pushed), bounds_lead), {}};

@@ -60,7 +60,8 @@ class Recording {
     std::shared_ptr<Recording> recording;  // or nothing, and `why`
     std::string why;
   };
-  static Made make(const Settings& settings);
+  // `memory` is where bytes are kept; nothing: on the heap.
+  static Made make(const Settings& settings, std::shared_ptr<ChunkMemory> memory = nullptr);
 
   // ---- recorder ------------------------------------------------------------------
 

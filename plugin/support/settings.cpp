@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/file_memory.hpp"
+
 namespace catcher::plugin {
 namespace {
 
@@ -37,6 +39,10 @@ Config Settings::core() const {
 }
 
 std::string Settings::contradiction() const {
+  if (!temp_template.empty() && !FileMemory::is_template(temp_template)) {
+    return "temp-template (" + temp_template +
+           ") does not end in XXXXXX, which is replaced to make a name; add that.";
+  }
   if (growth == Growth::Kind::constant || chunk_size <= chunk_size_max) return {};
   return "chunk-size (" + std::to_string(chunk_size) + ") is larger than chunk-size-max (" +
          std::to_string(chunk_size_max) + "); lower the one or raise the other.";
@@ -142,6 +148,11 @@ void install_common_properties(GObjectClass* klass) {
   add(CommonProperty::growth,
       g_param_spec_enum("growth", "Growth", "How chunks grow from chunk-size to chunk-size-max",
                         growth_type(), as_gint(defaults.growth), kWhenReady));
+  add(CommonProperty::temp_template,
+      g_param_spec_string("temp-template", "Temporary file template",
+                          "Keep what is caught in a file without a name instead of memory. This is "
+                          "where it is made; ends in XXXXXX (NULL = memory)",
+                          nullptr, kWhenReady));
   add(CommonProperty::current_level_bytes,
       g_param_spec_uint64("current-level-bytes", "Current bytes", "Bytes kept now", 0, G_MAXUINT64,
                           0, kReadOnly));
@@ -186,6 +197,11 @@ bool set_common_property(Settings& settings, guint id, const GValue* value) {
     case CommonProperty::growth:
       settings.growth = static_cast<Growth::Kind>(g_value_get_enum(value));
       return true;
+    case CommonProperty::temp_template: {
+      const char* path = g_value_get_string(value);
+      settings.temp_template = path == nullptr ? "" : path;
+      return true;
+    }
     default: return false;
   }
 }
@@ -215,6 +231,10 @@ bool get_common_property(const Settings& settings, guint id, GValue* value) {
       g_value_set_uint64(value, settings.chunk_size_max);
       return true;
     case CommonProperty::growth: g_value_set_enum(value, as_gint(settings.growth)); return true;
+    case CommonProperty::temp_template:
+      g_value_set_string(value,
+                         settings.temp_template.empty() ? nullptr : settings.temp_template.c_str());
+      return true;
     default: return false;
   }
 }

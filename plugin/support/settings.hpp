@@ -24,6 +24,7 @@ struct Settings {
   guint64 chunk_size = 16 * 1024;
   guint64 chunk_size_max = 256 * 1024;
   Growth::Kind growth = Growth::Kind::geometric;
+  std::string temp_template;  // empty: chunks are on the heap
 
   Config core() const;
   // Which properties cannot go together and what to change; empty if all can.
@@ -62,6 +63,7 @@ enum class CommonProperty : guint {
   chunk_size,
   chunk_size_max,
   growth,
+  temp_template,
   current_level_bytes,
   current_level_time,
   stats,

@@ -85,9 +85,10 @@ void demand_described(GObject* object) {
 }
 
 const std::vector<std::string> kRecording = {
-    "channel",   "chunk-size",       "chunk-size-max", "current-level-bytes",
-    "growth",    "max-size-bytes",   "max-size-time",  "current-level-time",
-    "when-full", "read-ahead-bytes", "stats",          "read-ahead-time",
+    "channel",       "chunk-size",       "chunk-size-max", "current-level-bytes",
+    "growth",        "max-size-bytes",   "max-size-time",  "current-level-time",
+    "when-full",     "read-ahead-bytes", "stats",          "read-ahead-time",
+    "temp-template",
 };
 const std::vector<std::string> kPlaying = {
     "start-from", "start-offset", "on-evicted", "position", "lag-bytes", "lag-time", "min-latency",
