@@ -63,6 +63,8 @@ gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept 
     case GST_QUERY_DURATION:
     case GST_QUERY_SEGMENT:
     case GST_QUERY_FORMATS:
+    case GST_QUERY_BUFFERING:
+    case GST_QUERY_CONVERT:
     case GST_QUERY_ALLOCATION: return FALSE;
     default: return gst_pad_query_default(pad, parent, query);
   }

@@ -217,10 +217,11 @@ void Player::close() {
 }
 
 void Player::moved(std::uint64_t offset, std::int64_t time) noexcept {
-  // Relaxed, both: figures; progress orders what a sleeping recorder looks at.
+  // Relaxed, all: figures; progress orders what a sleeping recorder looks at.
+  const std::uint64_t was = placed_ ? mark_.offset.load(order::relaxed) : offset;
   mark_.offset.store(offset, order::relaxed);
   time_.store(time, order::relaxed);
-  if (playing_->bounds_lead()) playing_->progress.notify_all();
+  playing_->note_progress(std::max(offset, was) - std::min(offset, was));
 }
 
 GstFlowReturn Player::end() {

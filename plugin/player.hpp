@@ -217,6 +217,9 @@ class Player {
 // The caps of a recording as they are at its edge. False: there are none yet.
 bool answer_caps(GstQuery* query, const Recording& recording);
 
+// CONVERT, of what has these caps. False: it cannot be converted.
+bool answer_convert(GstQuery* query, GstCaps* caps);
+
 // One of the pad's or the element's play properties. False: there is none of this number.
 bool get_player_property(const Player& player, guint id, GValue* value);
 

@@ -42,6 +42,16 @@ bool Player::query(GstQuery* query) {
       gst_query_set_formats(query, 1, recording->format());
       return true;
     }
+    case GST_QUERY_BUFFERING: {
+      const std::shared_ptr<Recording> asked = recording ? recording : host_.peek_recording();
+      if (asked != nullptr) answer_buffering(query, *asked);
+      return asked != nullptr;
+    }
+    case GST_QUERY_CONVERT: {
+      CapsPtr caps(gst_pad_get_current_caps(pad_));
+      if (caps == nullptr && recording != nullptr) caps = recording->caps(recording->edge());
+      return caps != nullptr && answer_convert(query, caps.get());
+    }
     // What is pushed belongs to the rope: there is no pool to propose or to choose.
     case GST_QUERY_ALLOCATION: return false;
     default: return false;

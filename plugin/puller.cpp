@@ -216,9 +216,10 @@ GstFlowReturn Puller::collect(Recording& recording, guint64 offset, guint size,
         join(offset);
         return GST_FLOW_OK;
     }
-    left -= got.lease.size();
+    const std::size_t taken = got.lease.size();
+    left -= taken;
     pieces_.push_back(std::move(got.lease));
-    moved(recording, reader_->offset());
+    moved(recording, reader_->offset(), taken);
   }
   join(offset);
   return GST_FLOW_OK;
@@ -294,10 +295,10 @@ GstFlowReturn Puller::ended(const Recording& recording) {
   return GST_FLOW_EOS;
 }
 
-void Puller::moved(Recording& recording, std::uint64_t offset) noexcept {
+void Puller::moved(Recording& recording, std::uint64_t offset, std::uint64_t taken) noexcept {
   // Relaxed: a figure; progress orders what a sleeping recorder looks at.
   mark_.offset.store(offset, order::relaxed);
-  if (recording.bounds_lead()) recording.progress.notify_all();
+  recording.note_progress(taken);
 }
 
 std::int64_t Puller::position() const {

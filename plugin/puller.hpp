@@ -85,7 +85,7 @@ class Puller {
   GstFlowReturn hand_out(guint64 offset, GstBuffer** buffer);
   GstFlowReturn evicted(guint64 offset, const Window& window);
   GstFlowReturn ended(const Recording& recording);
-  void moved(Recording& recording, std::uint64_t offset) noexcept;
+  void moved(Recording& recording, std::uint64_t offset, std::uint64_t taken = 0) noexcept;
 
   void answer_scheduling(GstQuery* query) const;
   bool answer_duration(GstQuery* query);

@@ -35,6 +35,11 @@ bool Puller::query(GstQuery* query) {
       gst_query_set_position(query, format, position);
       return true;
     }
+    case GST_QUERY_BUFFERING: {
+      const std::shared_ptr<Recording> recording = this->recording();
+      if (recording != nullptr) answer_buffering(query, *recording);
+      return recording != nullptr;
+    }
     case GST_QUERY_FORMATS: gst_query_set_formats(query, 1, GST_FORMAT_BYTES); return true;
     case GST_QUERY_CAPS: {
       const std::shared_ptr<Recording> recording = this->recording();

@@ -69,6 +69,7 @@ bool Recorder::begin() {
   asked_ = ended_ = broken_ = false;
   own_ = made.recording.get();
   window_.begin(*own_, settings_.max_size_time);
+  own_->buffering.attach(element_);
   claim_.publish(made.recording);
   Lock lock(mutex_);
   recording_ = std::move(made.recording);
@@ -87,7 +88,10 @@ void Recorder::stop() {
     ended = std::exchange(recording_, nullptr);
   }
   own_ = nullptr;
-  if (ended != nullptr) ended->finish();
+  if (ended != nullptr) {
+    ended->buffering.attach(nullptr);
+    ended->finish();
+  }
   ended.reset();
   ended_before_.clear();
   memory_.reset();
@@ -99,7 +103,10 @@ void Recorder::restart() {
   renew_stop();
   if (!begin()) return;
   ended_before_.clear();
-  if (ended != nullptr) ended->finish_replaced();
+  if (ended != nullptr) {
+    ended->finish_replaced();
+    ended->buffering.attach(nullptr);
+  }
   recall_stickies(
       [](GstEventType type) { return type != GST_EVENT_SEGMENT && type != GST_EVENT_EOS; });
 }
@@ -124,6 +131,7 @@ void Recorder::recall_stickies(bool (*wanted)(GstEventType type)) {
 bool Recorder::begin_again(GstEvent* stream_start) {
   std::shared_ptr<Recording> ended = recording();
   if (ended == nullptr || !begin()) return false;
+  ended->buffering.attach(nullptr);
   GST_INFO_OBJECT(pad_, "another recording begins");
   log(stream_start);
   // Upstream sends caps again only where they change. Tags and the like were the old stream's.

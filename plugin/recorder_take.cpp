@@ -237,13 +237,16 @@ GstFlowReturn Recorder::wait_for_players() {
 
 // False: stopped.
 bool Recorder::wait_while_far_ahead(const std::stop_token& stop) {
+  if (!is_far_ahead()) return true;
+  own_->buffering.set_full(true);
+  own_->buffering.update(*own_, 0);
   auto& progress = own_->progress;
   const std::stop_callback wake(stop, [&progress] { progress.notify_all(); });
-  while (is_far_ahead()) {
-    if (stop.stop_requested()) return false;
+  while (is_far_ahead() && !stop.stop_requested()) {
     progress.sleep_unless([&] { return stop.stop_requested() || !is_far_ahead(); }, kForever);
   }
-  return true;
+  own_->buffering.set_full(false);
+  return !is_far_ahead();
 }
 
 GstFlowReturn Recorder::runs_backwards(const Backwards& found, const char* stamp) {
@@ -278,7 +281,9 @@ GstFlowReturn Recorder::refuse(Status status, std::size_t bytes) {
 }
 
 void Recorder::post_no_memory(std::uint64_t offset) const {
-  if (memory_ == nullptr) {
+  // Nothing is wrong with the file if it was the timeline that got no memory.
+  const std::error_code why = memory_ == nullptr ? std::error_code() : memory_->error();
+  if (!why || why == std::errc::not_enough_memory) {
     GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory for more."),
                       ("At offset %" G_GUINT64_FORMAT
                        ". Lower max-size-bytes, chunk-size or chunk-size-max; what was caught "
@@ -286,7 +291,6 @@ void Recorder::post_no_memory(std::uint64_t offset) const {
                        offset));
     return;
   }
-  const std::error_code why = memory_->error();
   if (why == std::errc::io_error) {
     GST_ELEMENT_ERROR(element_, RESOURCE, WRITE, ("The temporary file cannot be written to."),
                       ("At offset %" G_GUINT64_FORMAT

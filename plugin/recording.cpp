@@ -16,8 +16,7 @@ Recording::Made Recording::make(const Settings& settings, std::shared_ptr<ChunkM
   config.memory = std::move(memory);
   Catcher::Pushed pushed = Catcher::push(config);
   if (pushed.status != Status::ok) return {nullptr, std::move(pushed.why)};
-  const bool bounds_lead = settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0;
-  return {std::make_shared<Recording>(std::move(pushed), bounds_lead), {}};
+  return {std::make_shared<Recording>(std::move(pushed), settings), {}};
 }
 
 void Recording::set_format(GstFormat format, GstClockTime time_shift) {
@@ -32,6 +31,19 @@ void Recording::publish(std::int64_t edge_time) noexcept {
   // Release: pairs with the acquire in edge(); bytes, entries and events come before it.
   edge_.store(writer.offset(), order::release);
   changed.notify_all();
+  buffering.update(*this, 0);
+}
+
+void Recording::set_blocked(bool blocked) noexcept {
+  blocked_.store(blocked, order::relaxed);  // relaxed: a wake-up follows, which orders it
+  buffering.set_full(blocked);
+  changed.notify_all();
+  if (blocked) buffering.update(*this, 0);
+}
+
+void Recording::note_progress(std::uint64_t played) noexcept {
+  if (bounds_lead_) progress.notify_all();
+  buffering.update(*this, played);
 }
 
 void Recording::follow_window(std::int64_t gone_by) {
@@ -65,6 +77,7 @@ void Recording::finish(bool upstream_failed) noexcept {
   if (upstream_failed) failed_.store(true, order::relaxed);  // relaxed: ordered by finish()
   writer.finish();
   changed.notify_all();
+  buffering.update(*this, 0);
 }
 
 std::int64_t Recording::duration(GstFormat format) const {

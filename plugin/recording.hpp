@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "buffering.hpp"
 #include "core/catcher.hpp"
 #include "core/event_count.hpp"
 #include "core/timeline.hpp"
@@ -87,10 +88,7 @@ class Recording {
     upstream_duration_.store(duration, order::relaxed);  // relaxed: a figure
   }
   // The writer waits for players, because the window is full.
-  void set_blocked(bool blocked) noexcept {
-    blocked_.store(blocked, order::relaxed);  // relaxed: a wake-up follows, which orders it
-    changed.notify_all();
-  }
+  void set_blocked(bool blocked) noexcept;
   // All up to the writer's offset is there; `edge_time` is the stream time of its end.
   void publish(std::int64_t edge_time) noexcept;
   // Entries and events leave with the bytes that they name; events without bytes once time has
@@ -110,6 +108,8 @@ class Recording {
   void finish(bool upstream_failed = false) noexcept;
 
   // ---- any thread -------------------------------------------------------------------
+
+  Buffering buffering;  // by itself, told by publish(), finish() and note_progress()
 
   const std::shared_ptr<Catcher>& bytes() const noexcept { return bytes_; }
   // GST_FORMAT_UNDEFINED until upstream has said. Never changes afterwards.
@@ -174,11 +174,14 @@ class Recording {
 
   // Whether a recorder waits for `progress`.
   bool bounds_lead() const noexcept { return bounds_lead_; }
+  // A player has moved, by so many bytes if it has played them.
+  void note_progress(std::uint64_t played) noexcept;
 
-  Recording(Catcher::Pushed pushed, bool bounds_lead)
+  Recording(Catcher::Pushed pushed, const Settings& settings)
       : writer(std::move(pushed.writer)),
+        buffering(settings),
         bytes_(std::move(pushed.catcher)),
-        bounds_lead_(bounds_lead) {}
+        bounds_lead_(settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0) {}
 
  private:
   Found find_time(std::int64_t time, Timeline::Snap snap) const;

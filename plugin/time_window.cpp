@@ -108,6 +108,17 @@ std::int64_t TimeWindow::oldest() const {
   return next->entry.pts != kNoTime ? next->entry.pts : next->entry.order;
 }
 
+// Whoever waits for the recorder is told that it waits for players.
+Status TimeWindow::let_go(std::uint64_t before, const Wait& wait) {
+  Status status = recording_->writer.evict_before(before, Wait::none());
+  if (status == Status::full && wait.deadline != kNotAtAll) {
+    recording_->set_blocked(true);
+    status = recording_->writer.evict_before(before, wait);
+    recording_->set_blocked(false);
+  }
+  return status;
+}
+
 Status TimeWindow::keep(std::int64_t edge_time, const Wait& wait) {
   if (span_ == 0 || edge_time == kNoTime || first_ == kNoTime) return Status::ok;
   const std::int64_t start = edge_time - span_;
@@ -117,11 +128,11 @@ Status TimeWindow::keep(std::int64_t edge_time, const Wait& wait) {
   const auto entry = recording_->timeline.at_time(cut);
   if (entry) {
     const Unit unit = unit_at(*entry, cut);
-    Status status = recording_->writer.evict_before(unit.begin, wait);
+    Status status = let_go(unit.begin, wait);
     // Nothing follows it at once: it is kept as long as the window is not too long with it.
     const std::int64_t most = span_ + span_ / kLeastChunks;
     if (status == Status::ok && unit.over <= cut && oldest() < edge_time - most) {
-      status = recording_->writer.evict_before(unit.end, wait);
+      status = let_go(unit.end, wait);
       hollow_ = true;
     }
     if (status == Status::cancelled) return status;

@@ -59,6 +59,7 @@ class TimeWindow {
   void measure(std::uint64_t bytes);
   Unit unit_at(const Indexed& entry, std::int64_t time) const;
   std::int64_t oldest() const;
+  Status let_go(std::uint64_t before, const Wait& wait);
 
   static constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
 

@@ -43,6 +43,10 @@ std::string Settings::contradiction() const {
     return "temp-template (" + temp_template +
            ") does not end in XXXXXX, which is replaced to make a name; add that.";
   }
+  if (low_watermark >= high_watermark) {
+    return "low-watermark (" + std::to_string(low_watermark) + ") is not below high-watermark (" +
+           std::to_string(high_watermark) + "); lower the one or raise the other.";
+  }
   if (growth == Growth::Kind::constant || chunk_size <= chunk_size_max) return {};
   return "chunk-size (" + std::to_string(chunk_size) + ") is larger than chunk-size-max (" +
          std::to_string(chunk_size_max) + "); lower the one or raise the other.";
@@ -153,6 +157,20 @@ void install_common_properties(GObjectClass* klass) {
                           "Keep what is caught in a file without a name instead of memory. This is "
                           "where it is made; ends in XXXXXX (NULL = memory)",
                           nullptr, kWhenReady));
+  add(CommonProperty::use_buffering,
+      g_param_spec_boolean("use-buffering", "Use buffering",
+                           "Post BUFFERING messages: how much is caught ahead of the slowest "
+                           "running player",
+                           defaults.use_buffering, kWhenReady));
+  add(CommonProperty::low_watermark,
+      g_param_spec_double("low-watermark", "Low watermark",
+                          "Part of what is wanted ahead below which buffering begins", 0.0, 1.0,
+                          defaults.low_watermark, kWhenReady));
+  add(CommonProperty::high_watermark,
+      g_param_spec_double("high-watermark", "High watermark",
+                          "Part of what is wanted ahead at which buffering ends; it is 100 % of "
+                          "the messages",
+                          0.0, 1.0, defaults.high_watermark, kWhenReady));
   add(CommonProperty::current_level_bytes,
       g_param_spec_uint64("current-level-bytes", "Current bytes", "Bytes kept now", 0, G_MAXUINT64,
                           0, kReadOnly));
@@ -197,6 +215,15 @@ bool set_common_property(Settings& settings, guint id, const GValue* value) {
     case CommonProperty::growth:
       settings.growth = static_cast<Growth::Kind>(g_value_get_enum(value));
       return true;
+    case CommonProperty::use_buffering:
+      settings.use_buffering = g_value_get_boolean(value) != FALSE;
+      return true;
+    case CommonProperty::low_watermark:
+      settings.low_watermark = g_value_get_double(value);
+      return true;
+    case CommonProperty::high_watermark:
+      settings.high_watermark = g_value_get_double(value);
+      return true;
     case CommonProperty::temp_template: {
       const char* path = g_value_get_string(value);
       settings.temp_template = path == nullptr ? "" : path;
@@ -231,6 +258,15 @@ bool get_common_property(const Settings& settings, guint id, GValue* value) {
       g_value_set_uint64(value, settings.chunk_size_max);
       return true;
     case CommonProperty::growth: g_value_set_enum(value, as_gint(settings.growth)); return true;
+    case CommonProperty::use_buffering:
+      g_value_set_boolean(value, settings.use_buffering ? TRUE : FALSE);
+      return true;
+    case CommonProperty::low_watermark:
+      g_value_set_double(value, settings.low_watermark);
+      return true;
+    case CommonProperty::high_watermark:
+      g_value_set_double(value, settings.high_watermark);
+      return true;
     case CommonProperty::temp_template:
       g_value_set_string(value,
                          settings.temp_template.empty() ? nullptr : settings.temp_template.c_str());

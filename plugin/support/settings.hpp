@@ -25,6 +25,9 @@ struct Settings {
   guint64 chunk_size_max = 256 * 1024;
   Growth::Kind growth = Growth::Kind::geometric;
   std::string temp_template;  // empty: chunks are on the heap
+  bool use_buffering = false;
+  gdouble low_watermark = 0.01;  // both: of what Buffering::target() says
+  gdouble high_watermark = 0.99;
 
   Config core() const;
   // Which properties cannot go together and what to change; empty if all can.
@@ -64,6 +67,9 @@ enum class CommonProperty : guint {
   chunk_size_max,
   growth,
   temp_template,
+  use_buffering,
+  low_watermark,
+  high_watermark,
   current_level_bytes,
   current_level_time,
   stats,

@@ -50,6 +50,10 @@ void fill_with_another(GParamSpec* spec, GValue* value) {
     g_value_set_uint64(value, 123456789);
   } else if (G_IS_PARAM_SPEC_INT64(spec)) {
     g_value_set_int64(value, -123456789);
+  } else if (G_IS_PARAM_SPEC_BOOLEAN(spec)) {
+    g_value_set_boolean(value, TRUE);
+  } else if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
+    g_value_set_double(value, 0.25);
   } else if (G_IS_PARAM_SPEC_ENUM(spec)) {
     g_value_set_enum(value, G_PARAM_SPEC_ENUM(spec)->default_value == 0 ? 1 : 0);
   } else {
@@ -88,7 +92,7 @@ const std::vector<std::string> kRecording = {
     "channel",       "chunk-size",       "chunk-size-max", "current-level-bytes",
     "growth",        "max-size-bytes",   "max-size-time",  "current-level-time",
     "when-full",     "read-ahead-bytes", "stats",          "read-ahead-time",
-    "temp-template",
+    "temp-template", "use-buffering",    "low-watermark",  "high-watermark",
 };
 const std::vector<std::string> kPlaying = {
     "start-from", "start-offset", "on-evicted", "position", "lag-bytes", "lag-time", "min-latency",

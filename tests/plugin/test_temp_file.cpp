@@ -2,13 +2,12 @@
 // SPDX-FileCopyrightText: The catcher authors
 //
 // temp-template: what is caught lies in a file, on a file system that is real and may be full.
-#include "tests/support/plugin_check.hpp"
-
 #include <fstream>
 #include <random>
 
-#include "tests/support/branch.hpp"
+#include "tests/support/channel.hpp"
 #include "tests/support/follower.hpp"
+#include "tests/support/plugin_check.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace {
@@ -290,6 +289,7 @@ END_TEST
 START_TEST(a_channel_whose_disk_is_full_is_played_to_its_end) {
   const MountedFolder folder = small_folder(1 << 20);
   if (!folder.is_there()) return;
+  const NothingKept nothing_kept;
   Element sink("catchersink");
   sink.set("channel", "full", "temp-template", folder.pattern().c_str());
   Upstream upstream(sink.get());

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 
@@ -55,7 +56,7 @@ class MountedFolder {
  public:
   // `type` and `options` as of mount(8).
   MountedFolder(const char* type, const std::string& options) {
-    const bool apart = unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
+    const bool apart = unshare(CLONE_NEWNS) == 0 || become_root_of_its_own();
     is_there_ = apart && mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                 mount(type, path().c_str(), type, 0, options.c_str()) == 0;
     if (!is_there_) std::fprintf(stderr, "skipped: no file system can be mounted here\n");
@@ -72,6 +73,20 @@ class MountedFolder {
   std::string pattern() const { return folder_.pattern(); }
 
  private:
+  // In a namespace of users, where this one is root and everybody else is nobody.
+  static bool become_root_of_its_own() {
+    const auto user = std::to_string(getuid());
+    const auto group = std::to_string(getgid());
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    const auto write = [](const char* path, const std::string& line) {
+      std::ofstream(path) << line;
+    };
+    write("/proc/self/setgroups", "deny");
+    write("/proc/self/uid_map", "0 " + user + " 1");
+    write("/proc/self/gid_map", "0 " + group + " 1");
+    return getuid() == 0;
+  }
+
   Folder folder_;
   bool is_there_ = false;
 };

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 TYPES = {"Unsigned Integer64": "uint64", "Integer64": "int64", "String": "string",
+         "Boolean": "boolean", "Double": "double",
          'Boxed pointer of type "GstStructure"': "GstStructure"}
 WHEN = {"changeable only in NULL or READY state": "before PAUSED",
         "changeable in NULL, READY, PAUSED or PLAYING state": "any time"}
@@ -47,7 +48,7 @@ def rows_of(lines, choices):
         if name in INHERITED:
             continue
         kind = f"`{enum[1]}`" if enum else TYPES[kind]
-        span = " to ".join(short(end) for end in span.split(" - ")) if span else ""
+        span = " to ".join(short(end.strip()) for end in span.split(" - ")) if span else ""
         access = WHEN[flags.partition("writable, ")[2]] if "writable" in flags else "read only"
         default = "" if access == "read only" else short(default.replace("null", "NULL"))
         rows.append(f"| `{name}` | {kind} | {default} | {span} | {access} | {blurb} |")
