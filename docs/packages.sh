@@ -8,6 +8,8 @@ build_packages='g++ meson ninja-build pkg-config libgstreamer1.0-dev libgstreame
 media_packages='gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good'
 # Codecs that the tests take where they are: x264, AAC, and what decodes them.
 codec_packages='gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav'
+# Players that are given a URI.
+app_packages='gstreamer1.0-plugins-base-apps'
 # To hear it.
 play_packages='gstreamer1.0-alsa gstreamer1.0-pulseaudio'
 # Music: 175 s of stereo Vorbis at 44.1 kHz, by remaxim, CC-BY-SA-3.0.

@@ -17,6 +17,7 @@
  */
 #include "catchersink.hpp"
 
+#include "feed_sink.hpp"
 #include "recorder.hpp"
 #include "support/kin.hpp"
 
@@ -246,3 +247,15 @@ static void gst_catcher_sink_init(GstCatcherSink* sink) {
   GST_OBJECT_FLAG_SET(sink, GST_ELEMENT_FLAG_SINK);
   sink->state = new SinkState(GST_ELEMENT_CAST(sink));
 }
+
+namespace catcher::plugin {
+
+void set_recording_settings(GstElement* sink, const Settings& settings) {
+  state_of(sink).with_settings([&](Settings& now) { now = settings; });
+}
+
+std::shared_ptr<Recording> recording_of(GstElement* sink) {
+  return state_of(sink).recording();
+}
+
+}  // namespace catcher::plugin

@@ -9,19 +9,29 @@
  * says, while it is still recorded and afterwards. It seeks on its own, like a branch of a
  * catchertee. The writer may come later: wait-timeout says how long it is waited for.
  *
+ * With feed, uri, command or fd it has the channel filled if nobody else does. All that name the
+ * same share one feed, which goes on while they pause.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 audiotestsrc num-buffers=500 ! catchersink channel=tone \
  *     catchersrc channel=tone ! wavenc ! filesink location=tone.wav
  * ]| Records a tone under a name, and plays it from there into a file.
+ * |[
+ * gst-launch-1.0 playbin uri=catcher+https://example.org/radio.ogg
+ * ]| Plays a radio station, and can seek in what has come of it.
  */
 #include "catchersrc.hpp"
 
 #include <string>
+#include <utility>
 
+#include "catchersrc_uri.hpp"
 #include "channels.hpp"
+#include "feed_user.hpp"
 #include "player.hpp"
 #include "puller.hpp"
+#include "recorder.hpp"
 #include "support/kin.hpp"
 #include "support/segment_math.hpp"
 
@@ -35,15 +45,16 @@ using namespace catcher::plugin;
 GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
-enum Property : guint { kChannel = 1, kWaitTimeout, kCacheBytes, kPullMode };
+enum Property : guint { kWaitTimeout = 200, kCacheBytes, kPullMode };
 
 struct SrcSettings {
-  std::string channel;
+  Settings recording;  // of a feed; the channel is what is played
+  FeedSettings feed;
   guint64 wait_timeout = GST_CLOCK_TIME_NONE;
   PullMode pull_mode = PullMode::automatic;
 };
 
-// Locks: mutex_ guards the settings and is held over nothing else.
+// Locks: mutex_ guards the settings and what is played, and is held over nothing else.
 class SrcState final : public PlayerHost {
  public:
   explicit SrcState(GstElement* element);
@@ -51,15 +62,13 @@ class SrcState final : public PlayerHost {
   // ---- PlayerHost
   GstElement* element() const noexcept override { return element_; }
   std::shared_ptr<Recording> await_recording(const std::atomic<bool>& interrupted) override;
-  std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) override {
-    return channels::hold(std::move(next));
-  }
+  std::shared_ptr<Recording> hold(std::shared_ptr<Recording> next) override;
   std::shared_ptr<Recording> peek_recording() override;
-  PullMode pull_mode() override {
-    catcher::Lock lock(mutex_);
-    return settings_.pull_mode;
+  PullMode pull_mode() override;
+  void wake() noexcept override {
+    channels::wake();
+    feeds::wake();
   }
-  void wake() noexcept override { channels::wake(); }
   bool owns_time() const override { return !has_kin(element_); }
   bool is_beside_writer(const Recording& of) const override {
     return of.pipeline() == pipeline_of(element_);
@@ -69,7 +78,11 @@ class SrcState final : public PlayerHost {
   bool ask_upstream(GstQuery*) override { return false; }
   void on_end(const Recording& recording) override;
 
-  bool has_channel();
+  // What is to be played is clear; if not, an error is posted.
+  bool prepare();
+  // Nothing is played any more: the feed may go.
+  void leave() { feed_.leave(); }
+  std::shared_ptr<Recording> recording();
   Player& player() { return player_; }
   Puller& puller() { return puller_; }
   template <class Change>
@@ -81,13 +94,21 @@ class SrcState final : public PlayerHost {
  private:
   SrcState(GstElement* element, GstPad* pad);
 
+  std::shared_ptr<Recording> await_channel(const std::string& channel,
+                                           const std::atomic<bool>& interrupted);
+  MadeSpec spec();
+  MadeSpec fix();
+  void note(const std::shared_ptr<Recording>& played);
+
   GstElement* const element_;
   SegmentTally segments_;
+  FeedUser feed_;
   Player player_;
   Puller puller_;
 
   catcher::Mutex mutex_;
   SrcSettings settings_ CATCHER_GUARDED_BY(mutex_);
+  std::weak_ptr<Recording> played_ CATCHER_GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -98,8 +119,10 @@ struct _GstCatcherSrc {
 };
 
 G_DEFINE_FINAL_TYPE_WITH_CODE(GstCatcherSrc, gst_catcher_src, GST_TYPE_ELEMENT,
-                              GST_DEBUG_CATEGORY_INIT(catchersrc_debug, "catchersrc", 0,
-                                                      "catchersrc element"))
+                              G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER,
+                                                    catcher::plugin::handle_uris)
+                                  GST_DEBUG_CATEGORY_INIT(catchersrc_debug, "catchersrc", 0,
+                                                          "catchersrc element"))
 
 GST_ELEMENT_REGISTER_DEFINE(catchersrc, "catchersrc", GST_RANK_NONE, GST_TYPE_CATCHER_SRC)
 
@@ -166,41 +189,95 @@ GstPad* make_pad(GstElement* element) {
 SrcState::SrcState(GstElement* element) : SrcState(element, make_pad(element)) {}
 
 SrcState::SrcState(GstElement* element, GstPad* pad)
-    : element_(element), segments_(element), player_(pad, *this), puller_(pad, *this) {
+    : element_(element),
+      segments_(element),
+      feed_(element),
+      player_(pad, *this),
+      puller_(pad, *this) {
   mark_as_kin(element);
 }
 
-bool SrcState::has_channel() {
-  if (with_settings([](SrcSettings& now) { return !now.channel.empty(); })) return true;
-  GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("No channel is set."),
-                    ("Set the channel property to that of a catchersink or a catchertee."));
-  return false;
+bool SrcState::prepare() {
+  const MadeSpec made = fix();
+  if (!made.ok()) feed_.post(made.error);
+  return made.ok();
+}
+
+MadeSpec SrcState::spec() {
+  const SrcSettings settings = with_settings([](SrcSettings& now) { return now; });
+  return feed_.spec(settings.recording, settings.feed);
+}
+
+MadeSpec SrcState::fix() {
+  const SrcSettings settings = with_settings([](SrcSettings& now) { return now; });
+  return feed_.fix(settings.recording, settings.feed);
+}
+
+PullMode SrcState::pull_mode() {
+  const SrcSettings settings = with_settings([](SrcSettings& now) { return now; });
+  if (settings.pull_mode != PullMode::automatic) return settings.pull_mode;
+  // Its length is known before it is read, and reading it takes no time to speak of.
+  return is_like_a_file(spec().spec, settings.recording) ? PullMode::wait : PullMode::automatic;
 }
 
 std::shared_ptr<Recording> SrcState::await_recording(const std::atomic<bool>& interrupted) {
-  const SrcSettings settings = with_settings([](SrcSettings& now) { return now; });
-  GST_DEBUG_OBJECT(element_, "looking for channel %s", settings.channel.c_str());
-  auto recording = channels::await(settings.channel, settings.wait_timeout, interrupted);
+  const MadeSpec made = fix();
+  if (!made.ok()) {
+    feed_.post_once(made.error);
+    return nullptr;
+  }
+  FeedUser::Fed fed{nullptr, true};
+  if (made.spec) {
+    const Settings recording = with_settings([](SrcSettings& now) { return now.recording; });
+    fed = feed_.await(made.spec, recording, interrupted);
+  }
+  if (fed.is_filled) fed.recording = await_channel(made.spec.channel, interrupted);
+  note(fed.recording);
+  return std::move(fed.recording);
+}
+
+std::shared_ptr<Recording> SrcState::await_channel(const std::string& channel,
+                                                   const std::atomic<bool>& interrupted) {
+  GST_DEBUG_OBJECT(element_, "looking for channel %s", channel.c_str());
+  const guint64 timeout = with_settings([](SrcSettings& now) { return now.wait_timeout; });
+  auto recording = channels::await(channel, timeout, interrupted);
   if (recording == nullptr && !interrupted.load(catcher::order::relaxed)) {  // relaxed: a hint
     GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND,
-                      ("Nobody writes to channel \"%s\".", settings.channel.c_str()),
+                      ("Nobody writes to channel \"%s\".", channel.c_str()),
                       ("Waited %" G_GUINT64_FORMAT
                        " ns. Start a catchersink or catchertee with this channel in the same "
                        "process, or raise wait-timeout.",
-                       settings.wait_timeout));
+                       timeout));
   }
   return recording;
 }
 
+void SrcState::note(const std::shared_ptr<Recording>& played) {
+  catcher::Lock lock(mutex_);
+  played_ = played;
+}
+
+std::shared_ptr<Recording> SrcState::recording() {
+  catcher::Lock lock(mutex_);
+  return played_.lock();
+}
+
+std::shared_ptr<Recording> SrcState::hold(std::shared_ptr<Recording> next) {
+  std::shared_ptr<Recording> held = channels::hold(std::move(next));
+  note(held);
+  return held;
+}
+
 std::shared_ptr<Recording> SrcState::peek_recording() {
-  const std::string channel = with_settings([](SrcSettings& now) { return now.channel; });
+  const MadeSpec made = spec();
+  if (!made.ok()) return nullptr;
   const std::atomic<bool> interrupted{false};
-  return channels::await(channel, 0, interrupted);
+  return channels::await(made.spec.channel, 0, interrupted);
 }
 
 void SrcState::on_end(const Recording& recording) {
   gst_element_post_message(element_, gst_message_new_duration_changed(GST_OBJECT_CAST(element_)));
-  if (!recording.has_failed()) return;
+  if (feed_.tell_failure(recording) || !recording.has_failed()) return;
   GST_ELEMENT_ERROR(element_, RESOURCE, READ, ("The recording broke off."),
                     ("Its writer failed after %" G_GUINT64_FORMAT
                      " bytes, all of which were played; the writer's own error says why.",
@@ -213,11 +290,6 @@ static void gst_catcher_src_set_property(GObject* object, guint id, const GValue
                                          GParamSpec* spec) noexcept {
   SrcState& state = state_of(object);
   switch (id) {
-    case kChannel: {
-      const char* name = g_value_get_string(value);
-      state.with_settings([&](SrcSettings& now) { now.channel = name == nullptr ? "" : name; });
-      return;
-    }
     case kWaitTimeout:
       state.with_settings([&](SrcSettings& now) { now.wait_timeout = g_value_get_uint64(value); });
       return;
@@ -229,8 +301,11 @@ static void gst_catcher_src_set_property(GObject* object, guint id, const GValue
       return;
     default: break;
   }
-  const bool known = state.player().with_settings(
-      [&](PlaySettings& settings) { return set_play_property(settings, id, value); });
+  const bool known = state.with_settings([&](SrcSettings& now) {
+    return set_common_property(now.recording, id, value) || set_feed_property(now.feed, id, value);
+  }) || state.player().with_settings([&](PlaySettings& settings) {
+    return set_play_property(settings, id, value);
+  });
   tell_latency(GST_ELEMENT_CAST(object), id);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
@@ -240,15 +315,15 @@ static void gst_catcher_src_get_property(GObject* object, guint id, GValue* valu
   SrcState& state = state_of(object);
   const SrcSettings settings = state.with_settings([](SrcSettings& now) { return now; });
   switch (id) {
-    case kChannel:
-      g_value_set_string(value, settings.channel.empty() ? nullptr : settings.channel.c_str());
-      return;
     case kWaitTimeout: g_value_set_uint64(value, settings.wait_timeout); return;
     case kCacheBytes: g_value_set_uint64(value, channels::budget()); return;
     case kPullMode: g_value_set_enum(value, static_cast<gint>(settings.pull_mode)); return;
     default: break;
   }
-  if (!get_puller_property(state.puller(), id, value) &&
+  if (!get_common_property(settings.recording, id, value) &&
+      !get_level(state.recording().get(), id, value) &&
+      !get_feed_property(settings.feed, id, value) &&
+      !get_puller_property(state.puller(), id, value) &&
       !get_player_property(state.player(), id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -256,10 +331,17 @@ static void gst_catcher_src_get_property(GObject* object, guint id, GValue* valu
 
 static GstStateChangeReturn gst_catcher_src_change_state(GstElement* element,
                                                          GstStateChange change) noexcept {
-  if (change == GST_STATE_CHANGE_READY_TO_PAUSED && !state_of(element).has_channel()) {
+  SrcState& state = state_of(element);
+  if (change == GST_STATE_CHANGE_READY_TO_PAUSED && !state.prepare()) {
     return GST_STATE_CHANGE_FAILURE;
   }
-  return GST_ELEMENT_CLASS(gst_catcher_src_parent_class)->change_state(element, change);
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_catcher_src_parent_class)->change_state(element, change);
+  // A demuxer may have pulled before this element went to PAUSED.
+  const bool is_down =
+      change == GST_STATE_CHANGE_PAUSED_TO_READY || change == GST_STATE_CHANGE_READY_TO_NULL;
+  if (is_down || result == GST_STATE_CHANGE_FAILURE) state.leave();
+  return result;
 }
 
 static void gst_catcher_src_finalize(GObject* object) noexcept {
@@ -276,10 +358,13 @@ static void gst_catcher_src_class_init(GstCatcherSrcClass* klass) {
   const auto when_ready = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY);
   g_object_class_install_property(
-      object_class, kChannel,
+      object_class, static_cast<guint>(CommonProperty::channel),
       g_param_spec_string("channel", "Channel",
-                          "Name under which a catchersink or catchertee of this process records",
+                          "Name under which a catchersink or catchertee of this process records, "
+                          "or a feed (NULL = named after the feed)",
                           nullptr, when_ready));
+  install_recording_properties(object_class);
+  install_feed_properties(object_class);
   g_object_class_install_property(
       object_class, kWaitTimeout,
       g_param_spec_uint64("wait-timeout", "Wait timeout",

@@ -15,6 +15,7 @@ namespace {
 
 struct Channel {
   bool has_writer = false;
+  bool is_discarded = false;  // nothing stays when the writer goes
   std::shared_ptr<Recording> recording;
   std::uint64_t last_used = 0;
 };
@@ -116,6 +117,7 @@ Claim claim(const std::string& name) {
   Channel& channel = all.channels[name];
   if (channel.has_writer) return {};
   channel.has_writer = true;
+  channel.is_discarded = false;
   return Claim(name);
 }
 
@@ -138,11 +140,35 @@ void Claim::give_up() noexcept {
   Lock lock(all.mutex);
   const auto found = all.channels.find(name_);
   found->second.has_writer = false;
+  if (found->second.is_discarded) dropped.push_back(std::move(found->second.recording));
   if (found->second.recording == nullptr) all.channels.erase(found);
-  dropped = keep_budget(all);
+  for (std::shared_ptr<Recording>& one : keep_budget(all)) dropped.push_back(std::move(one));
   lock.unlock();
   name_.clear();
   dropped.clear();
+}
+
+bool is_filled(const std::string& name) {
+  Registry& all = registry();
+  Lock lock(all.mutex);
+  const auto found = all.channels.find(name);
+  return found != all.channels.end() &&
+         (found->second.has_writer || found->second.recording != nullptr);
+}
+
+void discard(const std::string& name, const Recording& recording) {
+  Registry& all = registry();
+  std::shared_ptr<Recording> dropped;
+  Lock lock(all.mutex);
+  const auto found = all.channels.find(name);
+  if (found == all.channels.end() || found->second.recording.get() != &recording) return;
+  if (found->second.has_writer) {
+    found->second.is_discarded = true;
+  } else {
+    dropped = std::move(found->second.recording);
+    all.channels.erase(found);
+  }
+  lock.unlock();
 }
 
 std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,

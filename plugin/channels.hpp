@@ -45,6 +45,11 @@ Claim claim(const std::string& name);
 // be published. Nothing: time is up, or `interrupted` became true and wake() was called.
 std::shared_ptr<Recording> await(const std::string& name, GstClockTime timeout,
                                  const std::atomic<bool>& interrupted);
+// Whether await() would find a recording at once, or somebody writes to the channel.
+bool is_filled(const std::string& name);
+// This recording is not to be found under the name once its writer has gone: it is not all that
+// there was to be. Who plays it plays on.
+void discard(const std::string& name, const Recording& recording);
 // A recording that a player has come to otherwise, held like one from await(): when it is let go
 // of, the budget is looked at.
 std::shared_ptr<Recording> hold(std::shared_ptr<Recording> recording);

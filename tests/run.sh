@@ -68,7 +68,7 @@ run() {
 }
 
 # shellcheck disable=SC2086 # lists of words
-need_packages $build_packages $media_packages $codec_packages $music_packages \
+need_packages $build_packages $media_packages $codec_packages $app_packages $music_packages \
   check librapidcheck-dev relacy-dev libbenchmark-dev clang-format ${fuzz:+clang libclang-rt-dev} \
   || { echo "0 passed, 1 failed"; exit 1; }
 

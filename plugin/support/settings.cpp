@@ -109,15 +109,20 @@ GType pull_mode_type() {
 }
 
 void install_common_properties(GObjectClass* klass) {
-  const Settings defaults;
-  const auto add = [klass](CommonProperty id, GParamSpec* spec) {
-    g_object_class_install_property(klass, static_cast<guint>(id), spec);
-  };
-  add(CommonProperty::channel,
+  g_object_class_install_property(
+      klass, static_cast<guint>(CommonProperty::channel),
       g_param_spec_string("channel", "Channel",
                           "Name under which catchersrc finds this recording, anywhere in the "
                           "process (NULL = none)",
                           nullptr, kWhenReady));
+  install_recording_properties(klass);
+}
+
+void install_recording_properties(GObjectClass* klass) {
+  const Settings defaults;
+  const auto add = [klass](CommonProperty id, GParamSpec* spec) {
+    g_object_class_install_property(klass, static_cast<guint>(id), spec);
+  };
   add(CommonProperty::max_size_bytes,
       g_param_spec_uint64("max-size-bytes", "Maximum bytes",
                           "Bytes kept; beyond, when-full decides (0 = unlimited)", 0, G_MAXINT64,

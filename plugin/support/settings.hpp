@@ -86,7 +86,9 @@ enum class PlayProperty : guint {
   count,
 };
 
+// All of the group, or all but the channel.
 void install_common_properties(GObjectClass* klass);
+void install_recording_properties(GObjectClass* klass);
 // False if it is not one of the group's settable ones. Thread: any; the caller guards `settings`.
 bool set_common_property(Settings& settings, guint id, const GValue* value);
 bool get_common_property(const Settings& settings, guint id, GValue* value);

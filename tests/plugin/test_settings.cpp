@@ -54,6 +54,8 @@ void fill_with_another(GParamSpec* spec, GValue* value) {
     g_value_set_boolean(value, TRUE);
   } else if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
     g_value_set_double(value, 0.25);
+  } else if (G_IS_PARAM_SPEC_INT(spec)) {
+    g_value_set_int(value, 123456789);
   } else if (G_IS_PARAM_SPEC_ENUM(spec)) {
     g_value_set_enum(value, G_PARAM_SPEC_ENUM(spec)->default_value == 0 ? 1 : 0);
   } else {
@@ -109,7 +111,9 @@ START_TEST(each_element_and_pad_has_the_properties_that_are_promised) {
   const Element src("catchersrc");
   const GstPtr<GstPad> pad(gst_element_request_pad_simple(tee.get(), "src_%u"));
   std::vector<std::string> of_src = kPlaying;
-  of_src.insert(of_src.end(), {"channel", "wait-timeout", "cache-bytes", "pull-mode"});
+  of_src.insert(of_src.end(), kRecording.begin(), kRecording.end());
+  of_src.insert(of_src.end(), {"wait-timeout", "cache-bytes", "pull-mode"});
+  of_src.insert(of_src.end(), {"feed", "uri", "command", "fd"});
   std::vector<std::string> of_tee = kRecording;
   of_tee.push_back("pull-mode");
 

@@ -11,12 +11,12 @@ import re
 import subprocess
 import sys
 
-TYPES = {"Unsigned Integer64": "uint64", "Integer64": "int64", "String": "string",
+TYPES = {"Unsigned Integer64": "uint64", "Integer64": "int64", "Integer": "int", "String": "string",
          "Boolean": "boolean", "Double": "double",
          'Boxed pointer of type "GstStructure"': "GstStructure"}
 WHEN = {"changeable only in NULL or READY state": "before PAUSED",
         "changeable in NULL, READY, PAUSED or PLAYING state": "any time"}
-LIMITS = {str(2 ** 63 - 1): "2^63-1", str(-2 ** 63): "-2^63", str(2 ** 64 - 1): "2^64-1"}
+LIMITS = {str(2 ** 31 - 1): "2^31-1", str(2 ** 63 - 1): "2^63-1", str(-2 ** 63): "-2^63", str(2 ** 64 - 1): "2^64-1"}
 INHERITED = {"name", "parent"}
 
 

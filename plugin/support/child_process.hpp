@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// A program that was started without a shell, in a process group of its own, with nothing to read:
+// what it writes, the last of what it complains about, and how it ended. Its end takes the group
+// with it.
+//
+// Invariants:
+//   I1  The leader is not reaped before its group has been ended, so that no signal can reach a
+//       group of others that was given the same number.
+// Thread: one at a time, but interrupt() by any.
+#pragma once
+
+#include <glib.h>
+#include <poll.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/wait.hpp"
+
+namespace catcher::plugin {
+
+// A descriptor that is closed with this. Move-only.
+class OwnedFd {
+ public:
+  OwnedFd() noexcept = default;
+  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
+  OwnedFd& operator=(OwnedFd&& other) noexcept;
+  ~OwnedFd() { close(); }
+
+  int get() const noexcept { return fd_; }  // -1: none
+  int release() noexcept;
+  void close() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+class ChildProcess {
+ public:
+  // How long the group has between being asked to end and being made to.
+  static constexpr std::chrono::seconds kGrace{1};
+
+  struct Started {
+    std::unique_ptr<ChildProcess> child;  // or nothing, and
+    gint code = 0;                        // of GSpawnError
+    std::string why;
+  };
+  // `argv` ends with nullptr; its first is looked for in PATH.
+  static Started start(char** argv);
+
+  // Ends the group: SIGTERM, then SIGKILL for what is left after kGrace.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  struct Output {
+    enum class Kind : std::uint8_t { bytes, end, interrupted };
+    Kind kind = Kind::end;
+    std::size_t size = 0;
+  };
+  // Waits for what it writes. It ends when nobody has its stdout any more; if the leader has
+  // failed, the rest of the group is ended first.
+  Output read(std::span<std::byte> into);
+  // Waits for the leader's end, at most so long.
+  enum class Exit : std::uint8_t { exited, late, interrupted };
+  Exit wait_exit(std::chrono::milliseconds most);
+
+  // While true, whoever waits comes back. Thread: any.
+  void interrupt(bool on) noexcept;
+
+  // As from waitpid(). Nothing: it runs, or somebody else has reaped it.
+  std::optional<int> exit_status() const noexcept { return status_; }
+  bool has_failed() const noexcept { return status_ && *status_ != 0; }
+  GPid pid() const noexcept { return pid_; }
+  // What it wrote to stderr last.
+  const std::string& last_words() const noexcept { return last_words_; }
+
+ private:
+  ChildProcess(GPid pid, OwnedFd out, OwnedFd err);
+
+  struct Ready {
+    bool out = false, interrupted = false, timed_out = false;
+  };
+  Ready wait(Deadline deadline);
+  bool is_end_due(Deadline& deadline) const;
+  void look_at_exit() noexcept;
+  void hear() noexcept;
+  void discard() noexcept;
+  void signal(int number) const noexcept;
+  void end() noexcept;
+
+  const GPid pid_;
+  OwnedFd out_, err_;
+  OwnedFd exit_;  // readable once the leader has ended, where the kernel can say so
+  OwnedFd wake_;
+  bool exited_ = false;
+  bool reaped_elsewhere_ = false;
+  std::optional<int> status_;
+  std::optional<Deadline> ended_by_;  // the group was asked to end, and is made to then
+  std::string last_words_;
+};
+
+}  // namespace catcher::plugin
