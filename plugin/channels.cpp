@@ -34,6 +34,11 @@ Registry& registry() {
   return *registry;
 }
 
+// One of nothing costs something too, so that no number of them is for free.
+std::uint64_t cost_of(const Recording& recording) {
+  return sizeof(Recording) + recording.bytes()->stats().bytes_allocated;
+}
+
 using Dropped = std::vector<std::shared_ptr<Recording>>;
 
 // What has to go is handed out, so that it is freed without the lock.
@@ -43,7 +48,7 @@ Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
   std::vector<std::pair<std::uint64_t, std::string>> idle;  // by last use
   for (const auto& [name, channel] : all.channels) {
     if (channel.has_writer || channel.recording == nullptr) continue;
-    kept += channel.recording->bytes()->stats().bytes_allocated;
+    kept += cost_of(*channel.recording);
     // Nobody but the registry has it, and nobody can get it meanwhile.
     if (channel.recording.use_count() == 1) idle.emplace_back(channel.last_used, name);
   }
@@ -51,7 +56,7 @@ Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
   for (const auto& [used, name] : idle) {
     if (kept <= all.budget) break;
     const auto found = all.channels.find(name);
-    kept -= found->second.recording->bytes()->stats().bytes_allocated;
+    kept -= cost_of(*found->second.recording);
     dropped.push_back(std::move(found->second.recording));
     all.channels.erase(found);
   }

@@ -252,7 +252,9 @@ Element make_player(const char* factory, const std::string& uri) {
                            "appsink name=out sync=false max-buffers=9");
   }
   Element player(factory);
+  // Its own volume is left out: it outlives the player, with any URI.
   player.set("uri", uri.c_str(), "audio-sink", make_sink());
+  player.set_text("flags", "audio");
   return player;
 }
 
