@@ -4,6 +4,8 @@
 // Whether a pad can be pulled, and what it answers while it is.
 #include "puller.hpp"
 
+#include "support/push_task.hpp"
+
 namespace catcher::plugin {
 
 // In bytes, or with `wait` nothing else yet.
@@ -52,7 +54,9 @@ bool Puller::query(GstQuery* query) {
 void Puller::answer_scheduling(GstQuery* query) const {
   gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
   gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
-  if (may_pull()) gst_query_add_scheduling_mode(query, GST_PAD_MODE_PULL);
+  // A demuxer that is plugged while a buffer is pushed would have to be pulled at once.
+  if (may_pull() && !is_pushing_thread(pad_))
+    gst_query_add_scheduling_mode(query, GST_PAD_MODE_PULL);
 }
 
 bool Puller::answer_duration(GstQuery* query) {

@@ -3,11 +3,27 @@
 #include "push_task.hpp"
 
 namespace catcher::plugin {
+namespace {
+
+thread_local GstPad* pad_in_turn = nullptr;
+
+}  // namespace
+
+bool is_pushing_thread(GstPad* pad) noexcept {
+  return pad_in_turn == pad;
+}
+
+void PushTask::turn(gpointer self) noexcept {
+  const auto& task = *static_cast<PushTask*>(self);
+  pad_in_turn = task.pad_;
+  task.loop_(task.data_);
+  pad_in_turn = nullptr;
+}
 
 void PushTask::activate() {
   // Makes the task, and tells the bus of it: without the lock. The first turn finds itself
   // interrupted, and pauses.
-  gst_pad_start_task(pad_, loop_, data_, nullptr);
+  gst_pad_start_task(pad_, turn, this, nullptr);
   {
     Lock lock(mutex_);
     active_ = true;
@@ -57,7 +73,7 @@ void PushTask::start() {
   Lock lock(mutex_);
   ++starts_;
   // The task is there while the pad is active: this only lets it go on.
-  if (may_run()) gst_pad_start_task(pad_, loop_, data_, nullptr);
+  if (may_run()) gst_pad_start_task(pad_, turn, this, nullptr);
 }
 
 void PushTask::pause(unsigned starts) {

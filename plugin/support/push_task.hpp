@@ -22,6 +22,10 @@
 
 namespace catcher::plugin {
 
+// Whether this thread pushes out of `pad` just now: it cannot wait for its own end, so that the pad
+// cannot leave push mode from here.
+bool is_pushing_thread(GstPad* pad) noexcept;
+
 class PushTask {
  public:
   // Who flushes. Seeks may be several at a time; a release is for good, whatever else happens to
@@ -61,6 +65,7 @@ class PushTask {
   void pause(unsigned starts);
 
  private:
+  static void turn(gpointer self) noexcept;
   bool may_run() const CATCHER_REQUIRES(mutex_) {
     return active_ && seeks_ == 0 && !upstream_ && !released_;
   }

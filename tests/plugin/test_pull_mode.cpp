@@ -68,6 +68,23 @@ START_TEST(auto_offers_pull_once_the_length_is_known) {
 }
 END_TEST
 
+// A demuxer that is plugged in the middle of a push would have the pad wait for its own thread.
+START_TEST(pull_is_not_offered_to_whoever_is_pushed_to_just_now) {
+  Tee tee;
+  tee.branch->looks([&tee](const Arrival&) {
+    tee.end();
+    demand(!offers_pull(*tee.branch), "a pad that pushes cannot be pulled");
+    return GST_FLOW_OK;
+  });
+  tee.branch->link();
+  tee.begin();
+  tee.upstream.give_pattern(0, 1000);
+  tee.branch->wait_eos();
+
+  ck_assert(offers_pull(*tee.branch));
+}
+END_TEST
+
 START_TEST(wait_offers_pull_from_the_beginning) {
   Tee tee("wait");
   tee.branch->link();
@@ -379,7 +396,8 @@ int main(int argc, char** argv) {
   return run_plugin_suite(
       argc, argv, "pull_mode",
       {{"offer",
-        {auto_offers_pull_once_the_length_is_known, wait_offers_pull_from_the_beginning,
+        {auto_offers_pull_once_the_length_is_known,
+         pull_is_not_offered_to_whoever_is_pushed_to_just_now, wait_offers_pull_from_the_beginning,
          never_offers_push_alone, a_recording_in_time_is_never_pulled,
          a_stream_in_time_that_was_taken_for_bytes_is_an_error}},
        {"start",
