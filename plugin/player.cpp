@@ -136,6 +136,7 @@ void Player::stand_still(GstFlowReturn flow) {
   // Whoever stopped downstream has posted what happened there; this names the branch. An error
   // of this player's own is GST_FLOW_ERROR too, and was posted where it was found.
   if (flow < GST_FLOW_EOS && flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(host_.element(), flow);
+  begin_stream();
   GstEvent* eos = gst_event_new_eos();
   if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(eos, seqnum_);
   gst_pad_push_event(pad_, eos);

@@ -146,6 +146,7 @@ class Player {
   GstClockTime base_at(const Place& place) const;
   GstFlowReturn begin_at(const Place& place);
   EventPtr segment_event() const;
+  void begin_stream();
   bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
   bool send(EventPtr event);
 

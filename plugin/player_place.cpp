@@ -177,6 +177,7 @@ GstFlowReturn Player::begin_at(const Place& place) {
   event_serial_ = held.next;
   event_offset_.reset();
   upstream_end_ = end_of(recording.upstream_segment(place.offset));
+  if (format == GST_FORMAT_UNDEFINED && held.stickies.empty()) begin_stream();
   GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT ": %" GST_SEGMENT_FORMAT, place.offset,
                    static_cast<void*>(&segment));
   const bool taken = send_stickies(held.stickies, true) && send(segment_event()) &&
@@ -194,6 +195,14 @@ EventPtr Player::segment_event() const {
   EventPtr event(gst_event_new_segment(&segment));
   if (seqnum_ != GST_SEQNUM_INVALID) gst_event_set_seqnum(event.get(), seqnum_);
   return event;
+}
+
+// Upstream has gone before it began a stream, and downstream wants one to have an end.
+void Player::begin_stream() {
+  const EventPtr begun(gst_pad_get_sticky_event(pad_, GST_EVENT_STREAM_START, 0));
+  if (begun != nullptr) return;
+  const TextPtr id(gst_pad_create_stream_id(pad_, host_.element(), nullptr));
+  gst_pad_push_event(pad_, gst_event_new_stream_start(id.get()));
 }
 
 // Those that go before the segment, or those that go after it.
