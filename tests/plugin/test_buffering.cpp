@@ -284,6 +284,26 @@ START_TEST(a_writer_that_is_far_ahead_has_said_100) {
 }
 END_TEST
 
+// What a sink that is paused holds is neither ahead of the player nor played.
+START_TEST(a_writer_that_waits_for_what_is_on_its_way_has_said_100) {
+  Caught caught;
+  caught.tee.set("read-ahead-bytes", guint64{3000}, "high-watermark", 1.0);
+  caught.branch.admit(1);
+  caught.play();
+  caught.give(1000);
+  ck_assert_int_eq(next_percent(caught.tee), 0);     // once that is played
+  caught.upstream.give(pattern_buffer(1000, 2000));  // one piece, so that it is all on its way
+  caught.branch.wait_blocked();
+  caught.given = 3000;
+  caught.give(2000);
+  std::jthread feeder([&] { caught.give(1000); });
+
+  wait_full(caught.tee);
+
+  caught.branch.unblock();
+}
+END_TEST
+
 START_TEST(marks_that_cross_are_refused) {
   Element tee("catchertee");
   tee.set("low-watermark", 0.6, "high-watermark", 0.5);
@@ -397,5 +417,6 @@ int main(int argc, char** argv) {
        {"waiting",
         {a_writer_that_waits_for_the_window_has_said_100,
          a_writer_that_waits_for_a_small_window_has_said_100,
-         a_writer_that_is_far_ahead_has_said_100}}});
+         a_writer_that_is_far_ahead_has_said_100,
+         a_writer_that_waits_for_what_is_on_its_way_has_said_100}}});
 }

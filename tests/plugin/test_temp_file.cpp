@@ -193,6 +193,7 @@ START_TEST(branches_seek_in_the_file_while_its_window_moves) {
   tee.to(GST_STATE_PLAYING);
   upstream.begin(GST_FORMAT_BYTES);
   upstream.give_pattern(0, kWindow);
+  for (const auto& branch : branches) branch->wait_bytes(1);  // none seeks before it plays
   std::atomic<std::uint64_t> edge = kWindow;
   std::uint64_t most_on_disk = 0;
   {
