@@ -69,6 +69,11 @@ struct Entry {
   // any 63-bit operands whose result fits, saturating otherwise. Requires: is_run().
   std::int64_t time_at(std::uint64_t at) const noexcept;
   std::uint64_t offset_at(std::int64_t time) const noexcept;
+  // Of a run: offset of the first frame whose time is at or beyond `time`.
+  std::uint64_t first_from(std::int64_t time) const noexcept {
+    const std::uint64_t at = offset_at(time);
+    return time_at(at) < time ? at + size : at;
+  }
 };
 static_assert(sizeof(Entry) == 48, "48 bytes an entry is the budget");
 

@@ -3,6 +3,7 @@
 #include "event_log.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace catcher::plugin {
@@ -86,6 +87,22 @@ EventLog::Held EventLog::held_at(std::uint64_t offset) const {
     held.stickies.push_back(add_ref(logged->event));
   }
   return held;
+}
+
+std::uint64_t EventLog::last_at_or_before(std::uint64_t offset) const {
+  Lock lock(mutex_);
+  const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
+  return border == events_.begin() ? 0 : std::prev(border)->offset;
+}
+
+std::vector<EventPtr> EventLog::once_at(std::uint64_t offset) const {
+  Lock lock(mutex_);
+  std::vector<EventPtr> found;
+  auto logged = std::partition_point(events_.begin(), events_.end(), before(offset));
+  while (logged != events_.begin() && (--logged)->offset == offset) {
+    if (!is_sticky(logged->event)) found.push_back(add_ref(logged->event));
+  }
+  return found;
 }
 
 std::optional<LoggedEvent> EventLog::from(std::uint64_t serial) const {

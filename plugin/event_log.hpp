@@ -55,6 +55,10 @@ class EventLog {
   };
   // What holds before the byte at `offset` is pushed.
   Held held_at(std::uint64_t offset) const;
+  // The offset at or below `offset` at which an event came last; 0 if none did.
+  std::uint64_t last_at_or_before(std::uint64_t offset) const;
+  // What happened once, right at `offset`, the last one first.
+  std::vector<EventPtr> once_at(std::uint64_t offset) const;
   // The first event that has this serial or a later one.
   std::optional<LoggedEvent> from(std::uint64_t serial) const;
 

@@ -16,12 +16,6 @@ namespace {
 constexpr std::uint64_t kFirstPiece = 4 * 1024;
 constexpr std::uint64_t kPiecesBeforeGrowth = 8;
 
-// Of a run: the first frame whose time is at or beyond `time`.
-std::uint64_t first_from(const Entry& run, std::int64_t time) {
-  const std::uint64_t offset = run.offset_at(time);
-  return run.time_at(offset) < time ? offset + run.size : offset;
-}
-
 class Forward final : public Pieces {
  public:
   Forward(Slicer& slicer, const Place& place)
@@ -36,19 +30,22 @@ class Forward final : public Pieces {
   void took(const Piece& piece) noexcept override;
   void put_back() noexcept override { slicer_.stand_at(offset_); }
   bool is_through(const GstSegment& segment) const noexcept override;
+  std::int64_t until() const noexcept override { return std::max(time_, until_); }
 
  private:
   Cut cut_bytes(const GstSegment& segment, std::uint64_t bound, Piece& piece);
   Cut cut_timed(const GstSegment& segment, std::uint64_t bound, Piece& piece);
   Cut cut_frames(const GstSegment& segment, std::uint64_t bound, Piece& piece);
   Cut cut_packet(const GstSegment& segment, const Entry& packet, Piece& piece);
+  Cut skip_to_key(const GstSegment& segment);
   const Entry* next_entry();
 
   Slicer& slicer_;
-  std::uint64_t entry_;       // the run, or the next packet
-  std::optional<Entry> run_;  // number entry_, while a run is played
-  bool jumps_ = false;        // time does, at the beginning of the run
-  std::uint64_t played_ = 0;  // bytes
+  std::uint64_t entry_;                                  // the run, or the next packet
+  std::optional<Entry> run_;                             // number entry_, while a run is played
+  bool jumps_ = false;                                   // time does, at the beginning of the run
+  std::int64_t until_ = kNoTime, next_until_ = kNoTime;  // where packets end: see until()
+  std::uint64_t played_ = 0;                             // bytes
 };
 
 void Forward::took(const Piece& piece) noexcept {
@@ -56,6 +53,7 @@ void Forward::took(const Piece& piece) noexcept {
   offset_ = piece.next_offset;
   entry_ = piece.next_entry;
   time_ = piece.next_time;
+  until_ = std::max(until_, next_until_);
   jumps_ = false;
 }
 
@@ -71,6 +69,7 @@ Cut Forward::cut_bytes(const GstSegment& segment, std::uint64_t bound, Piece& pi
   if (offset_ >= bound) return Cut::over;
   const std::uint64_t most =
       std::clamp(std::bit_floor(played_ / kPiecesBeforeGrowth), kFirstPiece, kPieceBytes);
+  piece.offset = offset_;
   piece.buffer = slicer_.bytes(std::min(bound - offset_, most));
   piece.next_offset = slicer_.offset();
   return piece.buffer != nullptr ? Cut::piece : Cut::gone;
@@ -91,7 +90,12 @@ Cut Forward::cut_timed(const GstSegment& segment, std::uint64_t bound, Piece& pi
   if (!run_) {
     const Entry* entry = next_entry();
     if (entry == nullptr) return Cut::gone;
-    if (!entry->is_run()) return cut_packet(segment, *entry, piece);
+    if (!entry->is_run()) {
+      const bool keys_alone = (segment.flags & GST_SEGMENT_FLAG_TRICKMODE_KEY_UNITS) != 0;
+      if (keys_alone && !entry->is_key()) return skip_to_key(segment);
+      if (keys_alone) jumps_ = true;
+      return cut_packet(segment, *entry, piece);
+    }
     // Where time jumps between runs, decoders and sinks want to know.
     if (entry->pts != time_) jumps_ = true;
     run_ = *entry;
@@ -108,9 +112,10 @@ Cut Forward::cut_timed(const GstSegment& segment, std::uint64_t bound, Piece& pi
 Cut Forward::cut_frames(const GstSegment& segment, std::uint64_t bound, Piece& piece) {
   const Entry& run = *run_;
   if (GST_CLOCK_TIME_IS_VALID(segment.stop)) {
-    bound = std::min(bound, first_from(run, static_cast<std::int64_t>(segment.stop)));
+    bound = std::min(bound, run.first_from(static_cast<std::int64_t>(segment.stop)));
     if (offset_ >= bound) return Cut::over;
   }
+  piece.offset = offset_;
   piece.buffer = slicer_.frames(run, std::min(bound - offset_, Slicer::largest_piece(run)));
   piece.discont = jumps_;
   piece.next_offset = slicer_.offset();
@@ -119,14 +124,39 @@ Cut Forward::cut_frames(const GstSegment& segment, std::uint64_t bound, Piece& p
   return piece.buffer != nullptr ? Cut::piece : Cut::gone;
 }
 
+// The next key unit, or the edge if there is none yet.
+Cut Forward::skip_to_key(const GstSegment& segment) {
+  const Recording& recording = slicer_.recording();
+  const std::uint64_t edge = recording.edge();
+  const auto key = recording.timeline.key_unit(kNoTime, Timeline::Snap::after, entry_);
+  if (key && key->entry.offset < edge) {
+    entry_ = key->index;
+    offset_ = key->entry.offset;
+  } else {
+    const auto last = recording.timeline.last();
+    const bool passed_stop = last && GST_CLOCK_TIME_IS_VALID(segment.stop) &&
+                             last->entry.order >= static_cast<std::int64_t>(segment.stop);
+    if (passed_stop) return Cut::over;
+    entry_ = recording.timeline.window().end;
+    offset_ = edge;
+  }
+  slicer_.stand_at(offset_);
+  return Cut::again;
+}
+
 Cut Forward::cut_packet(const GstSegment& segment, const Entry& packet, Piece& piece) {
   if (GST_CLOCK_TIME_IS_VALID(segment.stop) && packet.order != kNoTime &&
       packet.order >= static_cast<std::int64_t>(segment.stop)) {
     return Cut::over;
   }
-  piece.discont = (packet.flags & Entry::discont) != 0;
+  piece.offset = offset_;
+  piece.discont = jumps_ || (packet.flags & Entry::discont) != 0;
   piece.next_entry = entry_ + 1;
   piece.next_time = packet.pts != kNoTime ? packet.pts : packet.order;
+  next_until_ = piece.next_time;
+  if (packet.duration != kNoDuration && next_until_ != kNoTime) {
+    next_until_ += static_cast<std::int64_t>(packet.duration);
+  }
   piece.buffer = slicer_.packet(packet, entry_);
   piece.next_offset = slicer_.offset();
   return piece.buffer != nullptr ? Cut::piece : Cut::gone;

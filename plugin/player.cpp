@@ -15,8 +15,6 @@ Player::Player(GstPad* pad, PlayerHost& host)
     : pad_(pad), host_(host), task_(pad, &Player::loop, this), live_(host.element()) {
   const TextPtr name(gst_pad_get_name(pad));
   mark_.name = name.get();
-  Lock lock(mutex_);
-  gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
 Player::~Player() = default;
@@ -31,9 +29,14 @@ std::shared_ptr<Recording> Player::recording() const {
   return recording_;
 }
 
-GstSegment Player::segment() const {
+Range Player::range() const {
   Lock lock(mutex_);
-  return segment_;
+  return range_;
+}
+
+void Player::set_range(const Range& range) {
+  Lock lock(mutex_);
+  range_ = range;
 }
 
 // Makes the task look at what has changed for it, wherever it waits.
@@ -163,8 +166,10 @@ GstFlowReturn Player::open() {
 
 // All was played; upstream may begin again.
 GstFlowReturn Player::await_next() {
-  // At the end of a segment it is whoever asked for that who says what comes next.
-  const bool stays = (segment().flags & GST_SEGMENT_FLAG_SEGMENT) != 0;
+  // At the end of a segment it is whoever asked for that who says what comes next, and backwards
+  // nothing follows.
+  const GstSegment segment = this->segment();
+  const bool stays = (segment.flags & GST_SEGMENT_FLAG_SEGMENT) != 0 || segment.rate < 0;
   const auto leads_on = [&] { return stays ? playing_->is_replaced() : playing_->leads_on(); };
   if (!wait_until(leads_on)) return GST_FLOW_FLUSHING;
   std::shared_ptr<Recording> next = playing_->next();
@@ -184,7 +189,8 @@ GstClockTime Player::running_end() const {
   if (segment.format != GST_FORMAT_TIME || !placed_) return 0;
   std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
   // Of packets that is where the last one begins.
-  if (pieces_->offset() >= playing_->edge()) time = std::max(time, playing_->edge_time());
+  if (segment.rate > 0 && pieces_->offset() >= playing_->edge())
+    time = std::max(time, playing_->edge_time());
   const guint64 end =
       std::max(static_cast<guint64>(std::max<std::int64_t>(time, 0)), segment.start);
   const GstClockTime running =
@@ -204,7 +210,7 @@ void Player::close() {
   next_.reset();
   floor_ = 0;
   target_ = {};
-  placed_ = over_ = resumes_ = false;
+  placed_ = over_ = resumes_ = retimes_ = false;
   discont_ = true;
   seqnum_ = GST_SEQNUM_INVALID;
   live_.leave();
@@ -214,7 +220,7 @@ void Player::close() {
   Lock lock(mutex_);
   gone = std::exchange(recording_, nullptr);
   last_seek_ = {};
-  gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+  range_ = Range();
 }
 
 void Player::moved(std::uint64_t offset, std::int64_t time) noexcept {
@@ -245,6 +251,9 @@ GstFlowReturn Player::end_segment(const GstSegment& segment) {
                                 : static_cast<std::int64_t>(pieces_->offset());
   if (GST_CLOCK_TIME_IS_VALID(segment.stop)) {
     position = std::min(position, static_cast<std::int64_t>(segment.stop));
+  }
+  if (segment.rate < 0) {
+    position = std::max(pieces_->time(), static_cast<std::int64_t>(segment.start));
   }
   GST_INFO_OBJECT(pad_, "segment is done at %" G_GINT64_FORMAT, position);
   if (timed) time_.store(position, order::relaxed);  // relaxed: a figure

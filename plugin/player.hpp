@@ -24,6 +24,7 @@
 #include "live_side.hpp"
 #include "pieces.hpp"
 #include "recording.hpp"
+#include "seek.hpp"
 #include "slicer.hpp"
 #include "support/push_task.hpp"
 #include "support/segment_tally.hpp"
@@ -117,18 +118,7 @@ class Player {
     Base base = Base::by_place;  // whether the segment's base is there already
     bool goes_on = false;        // from the end of another recording: at the oldest of this one
   };
-  // What identifies a seek that was carried out.
-  struct Seek {
-    guint32 seqnum = GST_SEQNUM_INVALID;
-    gdouble rate = 0;
-    GstFormat format = GST_FORMAT_UNDEFINED;
-    GstSeekFlags flags = GST_SEEK_FLAG_NONE;
-    GstSeekType start_type = GST_SEEK_TYPE_NONE, stop_type = GST_SEEK_TYPE_NONE;
-    gint64 start = 0, stop = 0;
-    bool operator==(const Seek&) const = default;
-  };
-
-  // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp) ---------
+  // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp, player_reverse.cpp)
   static void loop(gpointer self) noexcept;
   GstFlowReturn step();
   void stand_still(GstFlowReturn flow);
@@ -142,7 +132,9 @@ class Player {
   GstFlowReturn find_place();
   GstFlowReturn find_start(const PlaySettings& settings, Found& found);
   GstFlowReturn find_position(std::int64_t position, Found& found);
+  GstFlowReturn find_end(OnEvicted policy);
   GstFlowReturn replace_evicted(OnEvicted policy, Found& found);
+  GstFlowReturn miss(OnEvicted policy);
   GstClockTime base_at(const Place& place) const;
   GstFlowReturn begin_at(const Place& place);
   EventPtr segment_event() const;
@@ -150,7 +142,14 @@ class Player {
   bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
   bool send(EventPtr event);
 
+  std::unique_ptr<Pieces> backward_from(const Place& place, const std::vector<EventPtr>& stickies);
+  bool send_segment();
+
   GstFlowReturn deliver();
+  GstFlowReturn deliver_forward(const GstSegment& segment);
+  GstFlowReturn deliver_backward(const GstSegment& segment);
+  GstFlowReturn fall_off();
+  GstFlowReturn slow_down(std::uint64_t edge);
   GstFlowReturn resume();
   std::uint64_t next_event();
   GstFlowReturn send_event();
@@ -165,10 +164,12 @@ class Player {
 
   // ---- other threads -----------------------------------------------------------------
   std::shared_ptr<Recording> recording() const;
-  GstSegment segment() const;
+  Range range() const;
+  GstSegment segment() const { return range().segment; }
+  void set_range(const Range& range);
   void wake() noexcept;
   const char* refusal(const Seek& seek, const Recording* recording) const;
-  bool make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const;
+  void aim(const Seek& seek, bool keeps_time);
   void tell_segment(const Seek& seek, const GstSegment& segment);
   void carry_out(const Seek& seek, const Recording& recording);
   bool answer_position(GstQuery* query) const;
@@ -187,12 +188,14 @@ class Player {
   // Under the pad's stream lock.
   Recording* playing_ = nullptr;  // recording_, for the streaming thread
   std::optional<Slicer> slicer_;
-  std::unique_ptr<Pieces> pieces_;  // once it is placed
+  std::unique_ptr<Pieces> pieces_;    // once it is placed
+  const Piece* in_flight_ = nullptr;  // while it is pushed
   Target target_;
   bool placed_ = false;
   bool discont_ = true;
   bool resumes_ = false;  // the pad had no peer for a while
   bool rushes_ = true;    // has not waited at the edge since it was placed
+  bool retimes_ = false;  // another segment holds for what comes next
   // EOS or SEGMENT_DONE was sent: only a seek, a flush or another recording leads on.
   bool over_ = false;
   std::shared_ptr<Recording> next_;                  // to be opened, from the end of the one before
@@ -200,14 +203,16 @@ class Player {
   GstClockTime floor_ = 0;  // running time of that end: what comes now is rendered later
   std::uint64_t event_serial_ = 0;
   std::optional<std::uint64_t> event_offset_;
-  std::vector<EventPtr> sent_;  // the stickies that hold downstream, one of each kind
+  std::uint64_t held_from_ = 0;  // backwards: down to here the stickies that were sent hold
+  bool passes_ = false;          // backwards: at an offset where events came
+  std::vector<EventPtr> sent_;   // the stickies that hold downstream, one of each kind
   guint32 seqnum_ = GST_SEQNUM_INVALID;
   std::uint64_t turn_ = 0;  // counts seeks: a push that comes back to another turn is forgotten
 
   mutable Mutex mutex_;
   PlaySettings settings_ CATCHER_GUARDED_BY(mutex_);
   std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
-  GstSegment segment_ CATCHER_GUARDED_BY(mutex_);  // in stream time
+  Range range_ CATCHER_GUARDED_BY(mutex_);
   Seek last_seek_ CATCHER_GUARDED_BY(mutex_);
   // Relaxed: a fact. Downstream has asked whether it can seek in bytes, as demuxers do.
   mutable std::atomic<bool> may_be_sought_{false};

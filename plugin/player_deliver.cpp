@@ -23,12 +23,20 @@ constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
 GstFlowReturn Player::deliver() {
   if (resumes_) return resume();
+  if (retimes_ && !send_segment()) return GST_FLOW_FLUSHING;
+  const GstSegment segment = this->segment();
+  return segment.rate < 0 ? deliver_backward(segment) : deliver_forward(segment);
+}
+
+GstFlowReturn Player::deliver_forward(const GstSegment& segment) {
   const std::uint64_t edge = playing_->edge();
   const std::uint64_t offset = pieces_->offset();
   const std::uint64_t event = next_event();
   if (event <= offset) return send_event();
-  const GstSegment segment = this->segment();
-  if (offset >= edge) return pieces_->is_through(segment) ? end() : at_edge(edge);
+  if (offset >= edge) {
+    if (pieces_->is_through(segment)) return end();
+    return segment.rate > 1 && playing_->is_live() ? slow_down(edge) : at_edge(edge);
+  }
   return deliver_piece(segment, std::min(edge, event));
 }
 
@@ -90,6 +98,29 @@ GstFlowReturn Player::send_event() {
   return GST_FLOW_OK;
 }
 
+// A live stream comes at its own pace: what has caught up with it goes on at that, not earlier than
+// what was played before ends.
+GstFlowReturn Player::slow_down(std::uint64_t edge) {
+  const bool timed = playing_->format() == GST_FORMAT_TIME;
+  const std::int64_t until = pieces_->until();
+  if (timed && !playing_->is_finished() && until != kNoTime) {
+    Range range = this->range();
+    GstSegment& segment = range.segment;
+    const auto position = std::clamp(static_cast<guint64>(std::max<std::int64_t>(until, 0)),
+                                     segment.start, segment.stop);
+    const GstClockTime ended = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, position);
+    segment.rate = 1;
+    segment.position = position;
+    segment.offset = position - segment.start;
+    set_range(range);
+    segment.base = std::max(ended, base_at({edge, 0, until, true}));
+    set_range(range);
+    retimes_ = true;
+    return GST_FLOW_OK;
+  }
+  return at_edge(edge);
+}
+
 GstFlowReturn Player::at_edge(std::uint64_t edge) {
   const Recording& recording = *playing_;
   const bool finished = recording.is_finished();
@@ -122,7 +153,9 @@ GstFlowReturn Player::push(Piece piece) {
   }
   const std::uint64_t turn = turn_;
   GST_LOG_OBJECT(pad_, "pushing %" GST_PTR_FORMAT, static_cast<void*>(piece.buffer.get()));
+  in_flight_ = &piece;
   const GstFlowReturn flow = gst_pad_push(pad_, piece.buffer.release());
+  in_flight_ = nullptr;
   if (turn_ != turn) return GST_FLOW_OK;  // a seek has come in the meantime
   if (flow == GST_FLOW_OK) {
     pieces_->took(piece);

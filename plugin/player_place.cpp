@@ -28,8 +28,14 @@ GstFlowReturn Player::find_place() {
   Found found{Found::Where::there, recording.past_the_end()};
   if (recording.format() != GST_FORMAT_UNDEFINED) {
     const PlaySettings settings = this->settings();
-    GstFlowReturn flow =
-        target_.is_start ? find_start(settings, found) : find_position(target_.position, found);
+    GstFlowReturn flow = GST_FLOW_OK;
+    if (target_.is_start) {
+      flow = find_start(settings, found);
+    } else if (segment().rate < 0) {
+      return find_end(settings.on_evicted);
+    } else {
+      flow = find_position(target_.position, found);
+    }
     if (flow == GST_FLOW_OK && found.where == Found::Where::evicted) {
       flow = replace_evicted(settings.on_evicted, found);
     }
@@ -93,7 +99,19 @@ GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
   }
 }
 
-GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
+// Where to begin backwards. If that has left the window there is nothing to play.
+GstFlowReturn Player::find_end(OnEvicted policy) {
+  const Recording& recording = *playing_;
+  const Place place = recording.end_before(target_.position);
+  if (place.offset <= recording.begin() && recording.begin() != 0) {
+    const GstFlowReturn flow = miss(policy);
+    if (flow != GST_FLOW_OK) return flow;
+  }
+  return begin_at(place);
+}
+
+// The wanted place is no longer kept: an error, if that is asked for.
+GstFlowReturn Player::miss(OnEvicted policy) {
   const Recording& recording = *playing_;
   mark_.evictions.fetch_add(1, order::relaxed);  // relaxed: a figure
   const std::uint64_t oldest = recording.begin();
@@ -107,6 +125,13 @@ GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
          mark_.name.c_str(), gst_format_get_name(recording.format()), target_.position, oldest));
     return GST_FLOW_ERROR;
   }
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
+  const Recording& recording = *playing_;
+  const GstFlowReturn flow = miss(policy);
+  if (flow != GST_FLOW_OK) return flow;
   found.where = Found::Where::there;
   found.place = policy == OnEvicted::edge ? recording.newest() : recording.oldest();
   target_.snaps = true;
@@ -118,7 +143,8 @@ GstFlowReturn Player::replace_evicted(OnEvicted policy, Found& found) {
 // element; anything else is history, and is rendered from now on.
 GstClockTime Player::base_at(const Place& place) const {
   const GstClockTime now = std::max(running_time_now(host_.element()), floor_);
-  if (host_.owns_time() || !host_.is_beside_writer(*playing_)) return now;
+  const bool is_own = host_.owns_time() || !host_.is_beside_writer(*playing_);
+  if (is_own || segment().rate != 1) return now;
   const GstClockTime upstream =
       running_time_of(playing_->upstream_segment(place.offset), place.time);
   if (!GST_CLOCK_TIME_IS_VALID(upstream)) return now;
@@ -135,12 +161,19 @@ GstFlowReturn Player::begin_at(const Place& place) {
   const bool timed = format == GST_FORMAT_TIME;
   // What ended before it said in which is nothing in either.
   const GstFormat played = format == GST_FORMAT_UNDEFINED ? GST_FORMAT_TIME : format;
-  GstSegment segment = this->segment();
-  if (segment.format != played) gst_segment_init(&segment, played);
+  Range range = this->range();
+  GstSegment& segment = range.segment;
+  if (segment.format != played) range = Range(played);
+  const bool backward = segment.rate < 0;
   Place begins = place;
   if (!timed) begins.time = static_cast<std::int64_t>(place.offset);
   begins.time = std::max<std::int64_t>(begins.time, 0);
-  if (target_.snaps) {
+  if (target_.snaps && backward) {
+    segment.stop = static_cast<guint64>(begins.time);
+    segment.start = std::min(segment.start, segment.stop);
+    segment.time = segment.start;
+    segment.offset = 0;
+  } else if (target_.snaps) {
     if (timed && target_.is_start) {
       // What lies before upstream's segment is there for decoders, not to be rendered.
       const GstSegment upstream = recording.upstream_segment(place.offset);
@@ -161,28 +194,33 @@ GstFlowReturn Player::begin_at(const Place& place) {
   }
   segment.position = static_cast<guint64>(begins.time);
 
-  pieces_ = pieces_forward(*slicer_, place);
+  // Backwards, what holds just below.
+  const std::uint64_t holds = backward && place.offset != 0 ? place.offset - 1 : place.offset;
+  EventLog::Held held = recording.events.held_at(holds);
+  set_range(range);
+  pieces_ = backward ? backward_from(place, held.stickies) : pieces_forward(*slicer_, place);
   slicer_->set_holds_back(true);
-  {
-    Lock lock(mutex_);
-    segment_ = segment;
-  }
   moved(place.offset, place.time);
   live_.begin(recording, place);
   placed_ = rushes_ = true;
   over_ = resumes_ = false;
   discont_ = true;
 
-  EventLog::Held held = recording.events.held_at(place.offset);
   event_serial_ = held.next;
   event_offset_.reset();
   upstream_end_ = end_of(recording.upstream_segment(place.offset));
   if (format == GST_FORMAT_UNDEFINED && held.stickies.empty()) begin_stream();
-  GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT ": %" GST_SEGMENT_FORMAT, place.offset,
-                   static_cast<void*>(&segment));
-  const bool taken = send_stickies(held.stickies, true) && send(segment_event()) &&
-                     send_stickies(held.stickies, false);
+  GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT, place.offset);
+  const bool taken =
+      send_stickies(held.stickies, true) && send_segment() && send_stickies(held.stickies, false);
   return taken ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+}
+
+bool Player::send_segment() {
+  retimes_ = false;
+  EventPtr event = segment_event();
+  GST_DEBUG_OBJECT(pad_, "%" GST_PTR_FORMAT, static_cast<void*>(event.get()));
+  return send(std::move(event));
 }
 
 // The segment as it is sent: not beyond what upstream wants to be rendered, for decoders to clip.

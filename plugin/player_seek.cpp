@@ -4,6 +4,7 @@
 // How a player carries out a seek: all is checked before anything is disturbed; then downstream is
 // flushed, the task is stopped, the target is set, and the task goes on from there.
 #include <algorithm>
+#include <utility>
 
 #include "player.hpp"
 #include "support/debug.hpp"
@@ -11,26 +12,36 @@
 namespace catcher::plugin {
 namespace {
 
-bool snaps(GstSeekFlags flags) {
-  return (flags & GST_SEEK_FLAG_KEY_UNIT) != 0;
+Extent extent_of(const Recording& recording) {
+  const GstFormat format = recording.format();
+  Extent extent;
+  extent.end = recording.duration(format);
+  extent.edge = format == GST_FORMAT_TIME ? recording.edge_time()
+                                          : static_cast<std::int64_t>(recording.edge());
+  // Of a live stream that still comes, the edge.
+  if (!recording.is_finished() && recording.is_live()) extent.end = extent.edge;
+  return extent;
 }
 
-// Without KEY_UNIT nothing of what was asked for may be missing.
-Timeline::Snap snap_of(GstSeekFlags flags) {
-  if (!snaps(flags)) return Timeline::Snap::before;
-  const bool before = (flags & GST_SEEK_FLAG_SNAP_BEFORE) != 0;
-  const bool after = (flags & GST_SEEK_FLAG_SNAP_AFTER) != 0;
-  if (before && after) return Timeline::Snap::nearest;
-  return after ? Timeline::Snap::after : Timeline::Snap::before;
+// An instant change is one of the rate alone, in the direction in which it goes. Nothing if so.
+const char* refusal_of_instant(const Seek& seek, const GstSegment& now) {
+  if (seek.format != GST_FORMAT_TIME) return "instant rate changes are for TIME";
+  if (seek.start_type != GST_SEEK_TYPE_NONE || seek.stop_type != GST_SEEK_TYPE_NONE) {
+    return "an instant rate change leaves start and stop alone";
+  }
+  constexpr auto kOthers = static_cast<GstSeekFlags>(
+      GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE | GST_SEEK_FLAG_KEY_UNIT |
+      GST_SEEK_FLAG_SEGMENT | GST_SEEK_FLAG_SNAP_BEFORE | GST_SEEK_FLAG_SNAP_AFTER);
+  if (seek.has(kOthers))
+    return "an instant rate change goes with no flags but those of trick modes";
+  if ((seek.rate < 0) != (now.rate < 0)) return "an instant rate change cannot turn round";
+  return nullptr;
 }
 
 }  // namespace
 
 bool Player::seek(GstEvent* event) {
-  Seek seek;
-  seek.seqnum = gst_event_get_seqnum(event);
-  gst_event_parse_seek(event, &seek.rate, &seek.format, &seek.flags, &seek.start_type, &seek.start,
-                       &seek.stop_type, &seek.stop);
+  const Seek seek = Seek::of(event);
   {
     // A pipeline hands one seek to each of its sinks, and two of them may be behind one pad. A
     // demuxer that asks for a byte again wants it again: it drops all that comes before.
@@ -39,8 +50,7 @@ bool Player::seek(GstEvent* event) {
   }
   const std::shared_ptr<Recording> recording = this->recording();
   const char* why = refusal(seek, recording.get());
-  GstSegment segment;
-  if (why == nullptr && !make_segment(seek, *recording, segment)) {
+  if (why == nullptr && !range_after(seek, range(), position(), extent_of(*recording))) {
     why = "start and stop do not make a segment";
   }
   if (why != nullptr) {
@@ -62,45 +72,15 @@ const char* Player::refusal(const Seek& seek, const Recording* recording) const 
     return "nothing has been recorded yet";
   }
   if (seek.format != recording->format()) return "the recording is in another format";
-  if (seek.rate <= 0) return "only rates above 0 are played";
-  if ((seek.flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE) != 0) {
-    return "instant rate changes are not carried out";
+  if (seek.rate < 0 && seek.format == GST_FORMAT_BYTES) {
+    return "bytes are played forwards only; what demuxes them can go backwards";
   }
-  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
-  if (from_end && !recording->is_live() && recording->duration(seek.format) < 0) {
+  if (seek.has(GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) return refusal_of_instant(seek, segment());
+  if (seek.counts_from_end() && !recording->is_live() && recording->duration(seek.format) < 0) {
     return "the end, from which it counts, is not known yet";
   }
   if (seek.start_type == GST_SEEK_TYPE_SET && seek.start < 0) return "its start is negative";
   return nullptr;
-}
-
-bool Player::make_segment(const Seek& seek, const Recording& recording, GstSegment& segment) const {
-  segment = this->segment();
-  if (segment.format != seek.format) gst_segment_init(&segment, seek.format);
-  segment.position = static_cast<guint64>(std::max<std::int64_t>(position(), 0));
-  // What END counts from: of a live stream that still comes, the edge.
-  std::int64_t end = recording.duration(seek.format);
-  if (!recording.is_finished() && recording.is_live()) {
-    end = seek.format == GST_FORMAT_TIME ? recording.edge_time()
-                                         : static_cast<std::int64_t>(recording.edge());
-  }
-  const bool from_end = seek.start_type == GST_SEEK_TYPE_END || seek.stop_type == GST_SEEK_TYPE_END;
-  if (from_end && end < 0) return false;
-  const auto resolve = [end](GstSeekType type, std::int64_t value, guint64 now) {
-    if (type == GST_SEEK_TYPE_NONE) return now;
-    if (type == GST_SEEK_TYPE_SET && value < 0) return GST_CLOCK_TIME_NONE;
-    const std::int64_t from = type == GST_SEEK_TYPE_END ? end : 0;
-    return static_cast<guint64>(std::max<std::int64_t>(from + value, 0));
-  };
-  const guint64 start = resolve(seek.start_type, seek.start, segment.start);
-  const guint64 stop = resolve(seek.stop_type, seek.stop, segment.stop);
-  if (GST_CLOCK_TIME_IS_VALID(stop) && start > stop) return false;
-  const auto as_set = [](GstSeekType type) {
-    return type == GST_SEEK_TYPE_NONE ? type : GST_SEEK_TYPE_SET;
-  };
-  gboolean moves = FALSE;
-  return gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, as_set(seek.start_type),
-                             start, as_set(seek.stop_type), stop, &moves);
 }
 
 void Player::tell_segment(const Seek& seek, const GstSegment& segment) {
@@ -130,31 +110,65 @@ void Player::carry_out(const Seek& seek, const Recording& recording) {
     gst_event_set_seqnum(stop, seek.seqnum);
     gst_pad_push_event(pad_, stop);
   }
-  // Only now is it known how far the task has come. The recording may have gone meanwhile: then the
-  // pad begins again, or is going too.
-  GstSegment segment;
-  if (playing_ == &recording && make_segment(seek, recording, segment)) {
-    target_ = {};
-    target_.is_start = false;
-    // The live edge moves on: it is what comes next that is meant, not where the edge was.
-    const bool to_edge = seek.start_type == GST_SEEK_TYPE_END && seek.start >= 0 &&
-                         recording.is_live() && !recording.is_finished();
-    target_.position = to_edge ? G_MAXINT64 : static_cast<std::int64_t>(segment.position);
-    target_.snap = snap_of(seek.flags);
-    target_.snaps = snaps(seek.flags);
-    target_.base = Target::Base::by_seek;
-    if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
-    seqnum_ = seek.seqnum;
-    mark_.seeks.fetch_add(1, order::relaxed);  // relaxed: a figure
-    tell_segment(seek, segment);
-    Lock lock(mutex_);
-    segment_ = segment;
+  // The recording may have gone meanwhile: then the pad begins again, or is going too.
+  if (playing_ == &recording) {
+    aim(seek, keeps_time);
+  } else {
+    placed_ = false;
   }
-  placed_ = over_ = false;
-  discont_ = true;
+  over_ = false;
   ++turn_;
   task_.start();
   GST_PAD_STREAM_UNLOCK(pad_);
+}
+
+// Only under the stream lock is it known how far the task has come.
+void Player::aim(const Seek& seek, bool keeps_time) {
+  const Range now = range();
+  if (in_flight_ != nullptr && placed_ && !seek.has(GST_SEEK_FLAG_FLUSH)) {
+    // It came on this thread, from downstream: what is on its way will be played.
+    pieces_->took(*std::exchange(in_flight_, nullptr));
+    moved(pieces_->offset(), pieces_->time());
+  }
+  std::int64_t stands = time_.load(order::relaxed);  // relaxed: nobody else writes
+  const bool flush = seek.has(GST_SEEK_FLAG_FLUSH);
+  // What was pushed is played, unless it is flushed.
+  if (!flush && placed_ && now.segment.rate > 0) stands = std::max(stands, pieces_->until());
+  if (seek.format == GST_FORMAT_BYTES) stands = position();
+  auto range = range_after(seek, now, stands, extent_of(*playing_));
+  if (!range) {
+    resumes_ = placed_;
+    return;
+  }
+  GstSegment& segment = range->segment;
+  if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
+  if (placed_ && !flush && !seek.moves() && (seek.rate < 0) == (now.segment.rate < 0)) {
+    // It goes on where it is, only faster or slower, or to another end.
+    pieces_->cut_short();
+    retimes_ = true;
+  } else {
+    target_ = {};
+    target_.is_start = false;
+    // The live edge moves on: it is what comes next that is meant, not where the edge was.
+    const bool to_edge = seek.rate > 0 && seek.start_type == GST_SEEK_TYPE_END && seek.start >= 0 &&
+                         playing_->is_live() && !playing_->is_finished();
+    target_.position = to_edge ? G_MAXINT64 : static_cast<std::int64_t>(segment.position);
+    target_.snap = seek.snap();
+    target_.snaps = seek.snaps();
+    target_.base = Target::Base::by_seek;
+    placed_ = false;
+    discont_ = true;
+  }
+  seqnum_ = seek.seqnum;
+  mark_.seeks.fetch_add(1, order::relaxed);  // relaxed: a figure
+  if (seek.has(GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) {
+    // Everything but the rate and the trick mode stays as it is.
+    segment.flags = static_cast<GstSegmentFlags>((segment.flags & GST_SEGMENT_INSTANT_FLAGS) |
+                                                 (now.segment.flags & ~GST_SEGMENT_INSTANT_FLAGS));
+  } else {
+    tell_segment(seek, segment);
+  }
+  set_range(*range);
 }
 
 }  // namespace catcher::plugin

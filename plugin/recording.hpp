@@ -159,6 +159,9 @@ class Recording {
   // Where a decoder is to begin so that what is at `place` comes out as from the beginning: as much
   // before it as is kept.
   Place before(const Place& place, const Preroll& preroll) const;
+  // In TIME: behind all that begins before `time`, for who goes backwards from there. Its entry is
+  // the last one before its offset; its offset is that of the window's begin if nothing is kept.
+  Place end_before(std::int64_t time) const;
   // Behind the last unit of a recording that is finished.
   Place past_the_end() const { return {edge(), timeline.window().end, edge_time(), true}; }
   // The segment in which upstream sent what is at `offset`; format UNDEFINED if there was none.

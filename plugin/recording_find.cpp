@@ -141,6 +141,22 @@ Place Recording::before(const Place& place, const Preroll& preroll) const {
   return early;
 }
 
+Place Recording::end_before(std::int64_t time) const {
+  const std::uint64_t end = edge();
+  const auto last = end == 0 ? std::nullopt : timeline.at_offset(end - 1);
+  if (!last) return {begin(), 0, kNoTime};
+  const bool all = edge_time() == kNoTime || time >= edge_time();
+  auto at = all || time == kNoTime ? last : timeline.at_time(time - 1);
+  if (!at) return {begin(), 0, kNoTime};
+  if (at->index > last->index) at = last;
+  const Entry& entry = at->entry;
+  if (!entry.is_run()) return {entry.offset + entry.size, at->index, time};
+  std::uint64_t offset = end;
+  if (const auto next = timeline.at(at->index + 1)) offset = std::min(offset, next->offset);
+  if (!all) offset = std::min(offset, entry.first_from(time));
+  return {offset, at->index, entry.time_at(offset)};
+}
+
 GstSegment Recording::upstream_segment(std::uint64_t offset) const {
   GstSegment segment;
   gst_segment_init(&segment, GST_FORMAT_UNDEFINED);
