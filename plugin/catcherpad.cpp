@@ -48,7 +48,9 @@ gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept 
     case GST_EVENT_LATENCY:
       player.take_latency(event);
       return gst_pad_event_default(pad, parent, event);
-    case GST_EVENT_QOS: break;  // a branch's lateness says nothing to the others
+    // A branch's lateness says nothing to the others, and neither does its rate.
+    case GST_EVENT_QOS:
+    case GST_EVENT_INSTANT_RATE_SYNC_TIME: break;
     default: return gst_pad_event_default(pad, parent, event);
   }
   gst_event_unref(event);

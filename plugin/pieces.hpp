@@ -77,7 +77,7 @@ enum class Groups : std::uint8_t {
   of_a_while,  // some such, where each is small
 };
 // From later to earlier; in TIME. `place` ends there: its entry is the last one before its offset.
-// The slicer stands at `lowest`, so that a writer that waits when full keeps all down to there.
+// A writer that waits when full keeps all down to `lowest`.
 std::unique_ptr<Pieces> pieces_backward(Slicer& slicer, const Place& place, std::uint64_t lowest,
                                         Groups groups);
 

@@ -24,8 +24,8 @@ std::int64_t time_of(const Entry& packet) {
 class Backward final : public Pieces {
  public:
   Backward(Slicer& slicer, const Place& place, std::uint64_t lowest, Groups groups)
-      : Pieces(place), slicer_(slicer), lowest_(lowest), groups_(groups), entry_(place.entry) {
-    slicer_.stand_at(lowest_);
+      : Pieces(place), slicer_(slicer), groups_(groups), entry_(place.entry) {
+    slicer_.hold_from(lowest);
   }
 
   Cut cut(const GstSegment& segment, std::uint64_t bound, Piece& piece) override;
@@ -64,7 +64,6 @@ class Backward final : public Pieces {
   }
 
   Slicer& slicer_;
-  const std::uint64_t lowest_;
   const Groups groups_;
   std::uint64_t entry_;  // the run or packet that ends at offset_; without one, offset_ is 0
   std::optional<Group> group_;
@@ -102,7 +101,6 @@ Cut Backward::cut_frames(const GstSegment& segment, const Entry& run, std::uint6
     if (slicer_.offset() == offset_) break;
     from = slicer_.offset();
   }
-  slicer_.stand_at(lowest_);
   piece.discont = run.time_at(offset_) != time_;
   piece.offset = piece.next_offset = from;
   piece.next_entry = entry_;
@@ -145,7 +143,6 @@ Cut Backward::cut_packet(Piece& piece) {
   const Entry packet = *found;
   slicer_.stand_at(packet.offset);
   piece.buffer = slicer_.packet(packet, group_->next);
-  slicer_.stand_at(lowest_);
   piece.discont = group_->next == group_->key || (packet.flags & Entry::discont) != 0;
   piece.offset = piece.next_offset = group_->offset;
   piece.next_time = group_->time;

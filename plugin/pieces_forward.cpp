@@ -21,6 +21,7 @@ class Forward final : public Pieces {
   Forward(Slicer& slicer, const Place& place)
       : Pieces(place), slicer_(slicer), entry_(place.entry) {
     slicer_.stand_at(place.offset);
+    slicer_.hold_from_here();
   }
 
   Cut cut(const GstSegment& segment, std::uint64_t bound, Piece& piece) override {

@@ -90,6 +90,7 @@ GstFlowReturn Player::find_position(std::int64_t position, Found& found) {
     }
     // Whoever waits beyond the edge has had all before it: upstream need not wait for that.
     slicer_->stand_at(edge);
+    slicer_->hold_from_here();
     slicer_->set_holds_back(true);
     moved(edge, recording.edge_time());
     const auto more = [&] { return recording.edge() != edge || recording.is_finished(); };

@@ -17,6 +17,17 @@ void Slicer::stand_at(std::uint64_t offset) noexcept {
   assert(went.status == Status::ok);
 }
 
+void Slicer::set_holds_back(bool holds_back) noexcept {
+  if (anchor_) anchor_->set_holds_back(holds_back);
+  reader_.set_holds_back(holds_back && !anchor_);
+}
+
+void Slicer::hold_from(std::uint64_t lowest) {
+  anchor_.emplace(recording_.bytes());
+  [[maybe_unused]] const SeekResult went = anchor_->seek(static_cast<std::int64_t>(lowest));
+  assert(went.status == Status::ok);
+}
+
 BufferPtr Slicer::bytes(std::uint64_t size) {
   const std::uint64_t offset = reader_.offset();
   BufferPtr buffer(gst_buffer_new());

@@ -12,6 +12,7 @@
 #include <gst/gst.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "core/reader.hpp"
 #include "core/timeline.hpp"
@@ -35,7 +36,11 @@ class Slicer {
   // Requires: an offset that bytes have come from, or the edge.
   void stand_at(std::uint64_t offset) noexcept;
   // Whether a writer that waits when full waits for this.
-  void set_holds_back(bool holds_back) noexcept { reader_.set_holds_back(holds_back); }
+  void set_holds_back(bool holds_back) noexcept;
+  // What it keeps then: all from where this stands, or from `lowest` on, wherever this stands. May
+  // throw std::bad_alloc.
+  void hold_from_here() noexcept { anchor_.reset(); }
+  void hold_from(std::uint64_t lowest);
 
   // All: from where it stands. Nothing: it has left the window.
   BufferPtr bytes(std::uint64_t size);
@@ -53,6 +58,7 @@ class Slicer {
 
   const Recording& recording_;
   Reader reader_;
+  std::optional<Reader> anchor_;  // holds back in place of reader_
   Timeline::Probe entries_;
 };
 
