@@ -58,7 +58,9 @@ std::optional<Range> range_after(const Seek& seek, const Range& now, std::int64_
   }
   if (start > stop) return std::nullopt;
   gboolean update = FALSE;
-  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, seek.flags, GST_SEEK_TYPE_SET, start,
+  // With that flag it does not take what is resolved already.
+  const auto flags = static_cast<GstSeekFlags>(seek.flags & ~GST_SEEK_FLAG_INSTANT_RATE_CHANGE);
+  if (!gst_segment_do_seek(&segment, seek.rate, seek.format, flags, GST_SEEK_TYPE_SET, start,
                            GST_SEEK_TYPE_SET, stop, &update)) {
     return std::nullopt;
   }
