@@ -170,6 +170,7 @@ class Player {
   void wake() noexcept;
   const char* refusal(const Seek& seek, const Recording* recording) const;
   void aim(const Seek& seek, bool keeps_time);
+  std::int64_t stands_at(const Range& now, const Seek& seek) const;
   void tell_segment(const Seek& seek, const GstSegment& segment);
   void carry_out(const Seek& seek, const Recording& recording);
   bool answer_position(GstQuery* query) const;

@@ -122,6 +122,19 @@ void Player::carry_out(const Seek& seek, const Recording& recording) {
   GST_PAD_STREAM_UNLOCK(pad_);
 }
 
+// How far it has come with what it plays now; what was pushed is played, unless it is flushed.
+std::int64_t Player::stands_at(const Range& now, const Seek& seek) const {
+  const auto begins = static_cast<std::int64_t>(now.segment.position);
+  if (seek.format == GST_FORMAT_BYTES) return position();
+  // On its way to the target of another seek.
+  if (!placed_) return target_.is_start ? position() : begins;
+  if (now.segment.rate < 0) return std::min(pieces_->time(), begins);
+  // A decoder may be given what comes before its place.
+  const std::int64_t came = time_.load(order::relaxed);  // relaxed: own value
+  const bool flush = seek.has(GST_SEEK_FLAG_FLUSH);
+  return std::max({came, begins, flush ? came : pieces_->until()});
+}
+
 // Only under the stream lock is it known how far the task has come.
 void Player::aim(const Seek& seek, bool keeps_time) {
   const Range now = range();
@@ -130,17 +143,14 @@ void Player::aim(const Seek& seek, bool keeps_time) {
     pieces_->took(*std::exchange(in_flight_, nullptr));
     moved(pieces_->offset(), pieces_->time());
   }
-  std::int64_t stands = time_.load(order::relaxed);  // relaxed: nobody else writes
-  const bool flush = seek.has(GST_SEEK_FLAG_FLUSH);
-  // What was pushed is played, unless it is flushed.
-  if (!flush && placed_ && now.segment.rate > 0) stands = std::max(stands, pieces_->until());
-  if (seek.format == GST_FORMAT_BYTES) stands = position();
+  const std::int64_t stands = stands_at(now, seek);
   auto range = range_after(seek, now, stands, extent_of(*playing_));
   if (!range) {
     resumes_ = placed_;
     return;
   }
   GstSegment& segment = range->segment;
+  const bool flush = seek.has(GST_SEEK_FLAG_FLUSH);
   if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
   if (placed_ && !flush && !seek.moves() && (seek.rate < 0) == (now.segment.rate < 0)) {
     // It goes on where it is, only faster or slower, or to another end.
