@@ -3,6 +3,7 @@
 #include "segment_math.hpp"
 
 #include "core/timeline.hpp"
+#include "gst_ptr.hpp"
 
 namespace catcher::plugin {
 
@@ -45,7 +46,10 @@ GstClockTime running_time_now(GstElement* element) {
     const GstClockTime now = gst_element_get_current_running_time(element);
     if (GST_CLOCK_TIME_IS_VALID(now)) return now;
   }
-  const GstClockTime start = gst_element_get_start_time(element);
+  // Where the pipeline stands: its elements were told just before it knew.
+  GstPtr<GstObject> top(GST_OBJECT_CAST(gst_object_ref(element)));
+  while (GstObject* parent = gst_object_get_parent(top.get())) top.reset(parent);
+  const GstClockTime start = gst_element_get_start_time(GST_ELEMENT_CAST(top.get()));
   return GST_CLOCK_TIME_IS_VALID(start) ? start : 0;
 }
 
