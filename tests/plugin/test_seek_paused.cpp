@@ -140,8 +140,10 @@ START_TEST(a_seek_without_a_flush_while_paused_waits_for_playing) {
   Paused paused;
   paused.feed();
   Played played(paused);
+  // Not by the sink, whose state cannot change while it sends an event.
+  const GstPtr<GstPad> pad(gst_element_get_static_pad(paused.sink.get(), "sink"));
   std::thread seeker([&] {
-    demand(gst_element_send_event(paused.sink.get(), rate_seek(1, 0, time_of(kFrames - 4'800), -2)),
+    demand(gst_pad_push_event(pad.get(), rate_seek(1, 0, time_of(kFrames - 4'800), -2)),
            "the seek is taken");
   });
   paused.pipeline.to(GST_STATE_PLAYING);
