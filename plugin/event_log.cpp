@@ -70,7 +70,7 @@ void EventLog::drop_before(std::uint64_t offset, std::int64_t time) {
   events_.erase(gone, border);
 }
 
-EventLog::Held EventLog::held_at(std::uint64_t offset) const {
+EventLog::Held EventLog::held_at(std::uint64_t offset, std::int64_t time) const {
   Lock lock(mutex_);
   const auto border = std::partition_point(events_.begin(), events_.end(), before(offset));
   Held held;
@@ -78,7 +78,9 @@ EventLog::Held EventLog::held_at(std::uint64_t offset) const {
                                       : border->serial;
   // What happens once, right here, is still to come. A player knows the stickies that it has sent.
   for (auto logged = border; logged != events_.begin() && (--logged)->offset == offset;) {
-    if (!is_sticky(logged->event)) held.next = logged->serial;
+    const bool over = GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_GAP && time != kNoTime &&
+                      logged->time <= time;
+    if (!is_sticky(logged->event) && !over) held.next = logged->serial;
   }
   for (auto logged = events_.begin(); logged != border; ++logged) {
     if (!is_sticky(logged->event)) continue;

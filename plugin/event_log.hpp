@@ -53,8 +53,9 @@ class EventLog {
     std::vector<EventPtr> stickies;  // in the order in which they came
     std::uint64_t next = 0;          // serial of the first event that is still to be met
   };
-  // What holds before the byte at `offset` is pushed.
-  Held held_at(std::uint64_t offset) const;
+  // What holds before the byte at `offset` is pushed. GAPs there that are over at `time` are not to
+  // be met.
+  Held held_at(std::uint64_t offset, std::int64_t time = kNoTime) const;
   // The offset at or below `offset` at which an event came last; 0 if none did.
   std::uint64_t last_at_or_before(std::uint64_t offset) const;
   // What happened once, right at `offset`, the last one first.

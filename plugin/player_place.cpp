@@ -46,9 +46,9 @@ GstFlowReturn Player::find_place() {
 
 GstFlowReturn Player::find_start(const PlaySettings& settings, Found& found) {
   const Recording& recording = *playing_;
-  const bool nothing_yet = recording.edge() == 0;
+  const bool nothing_yet = !recording.has_begun();
   // Until something has come there is nothing to count from.
-  if (!wait_until([&] { return recording.edge() != 0 || recording.is_finished(); })) {
+  if (!wait_until([&] { return recording.has_begun() || recording.is_finished(); })) {
     return GST_FLOW_FLUSHING;
   }
   found.where = Found::Where::there;
@@ -168,6 +168,10 @@ GstFlowReturn Player::begin_at(const Place& place) {
   const bool backward = segment.rate < 0;
   Place begins = place;
   if (!timed) begins.time = static_cast<std::int64_t>(place.offset);
+  const bool at_live_edge =
+      timed && !backward && place.at_edge && recording.is_live() && !recording.is_finished();
+  // What is only there to be decoded is not rendered.
+  if (at_live_edge && place.next_time != kNoTime) begins.time = place.next_time;
   begins.time = std::max<std::int64_t>(begins.time, 0);
   if (target_.snaps && backward) {
     segment.stop = static_cast<guint64>(begins.time);
@@ -187,8 +191,7 @@ GstFlowReturn Player::begin_at(const Place& place) {
     begins.time = static_cast<std::int64_t>(segment.position);
   }
   // All that are at the live edge are in step with upstream, and so with each other.
-  const bool in_step = timed && place.at_edge && recording.is_live() && !recording.is_finished() &&
-                       !host_.owns_time() && host_.is_beside_writer(recording);
+  const bool in_step = at_live_edge && !host_.owns_time() && host_.is_beside_writer(recording);
   if (target_.base == Target::Base::by_place || in_step) {
     segment.offset = 0;  // what is at segment.position is rendered at the base
     segment.base = timed ? base_at(begins) : 0;
@@ -197,12 +200,13 @@ GstFlowReturn Player::begin_at(const Place& place) {
 
   // Backwards, what holds just below.
   const std::uint64_t holds = backward && place.offset != 0 ? place.offset - 1 : place.offset;
-  EventLog::Held held = recording.events.held_at(holds);
+  EventLog::Held held =
+      recording.events.held_at(holds, place.at_edge && !backward ? begins.time : kNoTime);
   set_range(range);
   pieces_ = backward ? backward_from(place, held.stickies) : pieces_forward(*slicer_, place);
   slicer_->set_holds_back(true);
   moved(place.offset, place.time);
-  live_.begin(recording, place);
+  live_.begin(recording, begins);
   placed_ = rushes_ = true;
   over_ = resumes_ = false;
   discont_ = true;

@@ -228,6 +228,9 @@ bool Recorder::take_gap(GstEvent* event) {
     log(event);
     return true;
   }
+  if (!asked_) ask_upstream();
+  // Players begin with what there is of time too.
+  if (own_->writer.offset() == 0 && next_time_ == kNoTime) own_->set_hollow_from(start);
   next_time_ = end;
   new_run_ = true;
   log(event);

@@ -48,6 +48,7 @@ void Recording::note_progress(std::uint64_t played) noexcept {
 
 void Recording::follow_window(std::int64_t gone_by) {
   const std::uint64_t oldest = begin();
+  if (oldest != 0 && gone_by == kNoTime) set_hollow_from(kNoTime);
   timeline.drop_before(oldest);
   events.drop_before(oldest, gone_by);
   extras.drop_before(timeline.window().begin);

@@ -46,6 +46,8 @@ struct Place {
   std::uint64_t entry = 0;      // number of the entry at the offset; 0 in BYTES
   std::int64_t time = kNoTime;  // stream time of what is there
   bool at_edge = false;         // what comes next, when this was asked for
+  // Of a key unit that is only there for what comes next to be decoded: stream time of the latter.
+  std::int64_t next_time = kNoTime;
 };
 
 // Where a wanted place is.
@@ -94,8 +96,8 @@ class Recording {
   // Entries and events leave with the bytes that they name; events without bytes once time has
   // passed `gone_by`, if that is not kNoTime.
   void follow_window(std::int64_t gone_by = kNoTime);
-  // The window by time begins here, and for a while there is nothing in it; kNoTime: it begins with
-  // what is there.
+  // The window begins here, and for a while there is nothing in it; kNoTime: it begins with what is
+  // there.
   void set_hollow_from(std::int64_t time) noexcept {
     hollow_from_.store(time, order::relaxed);  // relaxed: a figure
   }
@@ -136,6 +138,10 @@ class Recording {
     return edge_.load(order::acquire);
   }
   std::uint64_t begin() const noexcept { return bytes_->window().begin; }
+  // Something has come, if only GAPs.
+  bool has_begun() const noexcept {
+    return edge() != 0 || hollow_from_.load(order::relaxed) != kNoTime;  // relaxed: a figure
+  }
   // Stream times of the window; kNoTime while nothing with a time has come.
   std::int64_t edge_time() const noexcept {
     return edge_time_.load(order::relaxed);  // relaxed: written before edge_; a figure otherwise
@@ -151,7 +157,7 @@ class Recording {
 
   Place oldest() const;
   // Where a player begins that wants what comes next: the edge, or the last key unit before it
-  // where the next packet cannot be decoded alone.
+  // where the next packet cannot be decoded alone; then with `next_time`.
   Place newest() const;
   // BYTES: of the byte; TIME: of the frame that holds `time`, or of the key unit that `snap`
   // picks.
@@ -187,6 +193,8 @@ class Recording {
         bounds_lead_(settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0) {}
 
  private:
+  // The oldest that can be decoded, whenever that is.
+  Place first_unit() const;
   Found find_time(std::int64_t time, Timeline::Snap snap) const;
   Found in_run(const Indexed& run, std::int64_t time) const;
   Place place_of(const Indexed& entry, std::uint64_t offset) const;

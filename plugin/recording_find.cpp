@@ -31,11 +31,17 @@ std::int64_t Recording::time_at(std::uint64_t offset) const {
 }
 
 std::int64_t Recording::oldest_time() const {
-  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
-  return hollow_from != kNoTime ? hollow_from : oldest().time;
+  return oldest().time;
 }
 
 Place Recording::oldest() const {
+  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
+  Place place = first_unit();
+  if (hollow_from != kNoTime) place.time = hollow_from;
+  return place;
+}
+
+Place Recording::first_unit() const {
   const std::uint64_t first = begin();
   if (format() != GST_FORMAT_TIME) return {first, 0, kNoTime};
   const auto covering = timeline.at_offset(first);
@@ -67,9 +73,12 @@ Place Recording::newest() const {
                          ? std::nullopt
                          : timeline.at(last->index - entry.since_key);
   if (after && after->offset >= begin()) {
-    return place_of({last->index - entry.since_key, *after}, after->offset);
+    Place place = place_of({last->index - entry.since_key, *after}, after->offset);
+    place.at_edge = true;
+    if (edge_now != kNoTime) place.next_time = std::max(edge_now, place.time);
+    return place;
   }
-  return {entry.offset + entry.size, last->index + 1, edge_time(), true};
+  return {entry.offset + entry.size, last->index + 1, edge_now, true};
 }
 
 Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
@@ -83,13 +92,15 @@ Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
 Found Recording::find_time(std::int64_t time, Timeline::Snap snap) const {
   const std::uint64_t first = begin();
   const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
-  if (edge() <= first) return hollow_from != kNoTime && time < hollow_from ? kEvicted : kAhead;
-  const auto at = timeline.at_time(time);
-  // In the hole that the window begins with, what comes next is the oldest there is.
-  if (hollow_from != kNoTime && time >= hollow_from) {
-    const Place next = oldest();
-    if (time < next.time) return there(next);
+  if (hollow_from != kNoTime) {
+    if (time < hollow_from) return first == 0 ? there(oldest()) : kEvicted;
+    // In the hole that the window begins with: what comes next is played when its time has come.
+    const Place next = first_unit();
+    const std::int64_t over = next.offset >= edge() ? edge_time() : next.time;
+    if (time < over) return there({next.offset, next.entry, time});
   }
+  if (edge() <= first) return kAhead;
+  const auto at = timeline.at_time(time);
   // Before all that was ever caught is the beginning; before what is kept is gone.
   if (!at) return first == 0 ? there(oldest()) : kEvicted;
   if (at->entry.is_run()) return in_run(*at, time);

@@ -78,6 +78,7 @@ void TimeWindow::passed(std::int64_t start, std::int64_t end) {
   if (span_ == 0) return;
   if (first_ == kNoTime) first_ = start;
   if (data_over_ == kFar) data_over_ = start;
+  hollow_ = true;  // unless there is something still; keep() looks
   make_place(start, end);
 }
 
@@ -123,7 +124,6 @@ Status TimeWindow::keep(std::int64_t edge_time, const Wait& wait) {
   if (span_ == 0 || edge_time == kNoTime || first_ == kNoTime) return Status::ok;
   const std::int64_t start = edge_time - span_;
   if (start < first_) return Status::ok;
-  gone_by_ = start;
   const std::int64_t cut = start - lag_;
   const auto entry = recording_->timeline.at_time(cut);
   if (entry) {
@@ -139,7 +139,8 @@ Status TimeWindow::keep(std::int64_t edge_time, const Wait& wait) {
   }
   if (hollow_) {
     hollow_ = oldest() > start;
-    recording_->set_hollow_from(hollow_ ? start : kNoTime);
+    gone_by_ = hollow_ ? start : kNoTime;
+    recording_->set_hollow_from(gone_by_);
   }
   return Status::ok;
 }

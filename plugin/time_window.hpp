@@ -44,7 +44,7 @@ class TimeWindow {
   // Lets go of what is too old, now that the edge is at this time. Waits as `wait` says where
   // players hold the window back.
   Status keep(std::int64_t edge_time, const Wait& wait);
-  // Stream time up to which events have left the window; kNoTime: none has.
+  // Stream time up to which events have left the window without any byte; kNoTime: none has.
   std::int64_t gone_by() const noexcept { return gone_by_; }
 
  private:

@@ -160,6 +160,48 @@ START_TEST(a_branch_at_the_live_edge_keeps_upstreams_time) {
 }
 END_TEST
 
+// Packets that cannot be decoded alone: what the last key unit brings is decoded, and nothing is
+// rendered before what comes next, in step with upstream.
+START_TEST(a_return_to_live_decodes_from_the_last_key_unit) {
+  constexpr GstClockTime kPicture = 40 * GST_MSECOND;
+  Live live;
+  Upstream& upstream = live.upstream;
+  upstream.set_caps("video/x-h264,stream-format=avc,alignment=au");
+  const auto give = [&](unsigned from, unsigned to) {
+    for (unsigned number = from; number < to; ++number) {
+      BufferPtr buffer = pattern_buffer(number, 100);
+      GST_BUFFER_PTS(buffer.get()) = GST_BUFFER_DTS(buffer.get()) = number * kPicture;
+      GST_BUFFER_DURATION(buffer.get()) = kPicture;
+      if (number % 25 != 0) GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DELTA_UNIT);
+      upstream.give(std::move(buffer));
+    }
+  };
+  Branch branch(live.tee.get());
+  branch.link();
+  give(0, 60);
+  branch.wait_buffers(60);
+  live.set_now(60 * kPicture + 7);
+
+  branch.forget();
+  const EventPtr seek(gst_event_new_seek(
+      1.0, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+      GST_SEEK_TYPE_END, 0, GST_SEEK_TYPE_NONE, -1));
+  ck_assert(branch.send(gst_event_ref(seek.get())));
+  give(60, 62);
+  branch.wait_buffers(62 - 50);
+
+  const GstSegment segment = last_segment(branch);
+  const GstClockTime begins = segment.start;
+  ck_assert_uint_ge(begins, 60 * kPicture);
+  ck_assert_uint_eq(gst_segment_to_running_time(&segment, GST_FORMAT_TIME, begins), begins);
+  for (const Arrival& one : branch.arrivals()) {
+    if (one.buffer == nullptr) continue;
+    ck_assert_uint_eq(GST_BUFFER_PTS(one.buffer.get()), 50 * kPicture);
+    break;
+  }
+}
+END_TEST
+
 // A pipeline with a source that is live by the real clock: one branch is rendered in time while the
 // other seeks, and then comes in time too.
 START_TEST(a_siblings_synced_sink_loses_nothing) {
@@ -280,7 +322,8 @@ int main(int argc, char** argv) {
       argc, argv, "catchertee_live",
       {{"seek",
         {a_seek_goes_on_at_the_running_time_of_now, a_seek_while_paused_goes_on_at_the_start_time,
-         branches_that_do_one_seek_get_one_base, a_seek_beyond_a_live_edge_goes_to_the_edge}},
+         branches_that_do_one_seek_get_one_base, a_seek_beyond_a_live_edge_goes_to_the_edge,
+         a_return_to_live_decodes_from_the_last_key_unit}},
        {"start", {a_branch_at_the_live_edge_keeps_upstreams_time}},
        {"sibling", {a_siblings_synced_sink_loses_nothing}},
        {"format", {a_change_of_format_begins_a_run_and_time_stays_exact}}});

@@ -278,6 +278,45 @@ START_TEST(time_that_passes_in_gaps_moves_the_window) {
 }
 END_TEST
 
+// A branch of subtitles has something to preroll with before there is any, with a window or
+// without.
+void begin_with_gaps(GstClockTime window) {
+  Element tee("catchertee");
+  tee.set("max-size-time", guint64{window});
+  Upstream upstream(tee.get());
+  Branch early(tee.get()), late(tee.get()), edge(tee.get());
+  edge.set_text("start-from", "edge");
+  early.link();
+  tee.to(GST_STATE_PLAYING);
+  upstream.begin(GST_FORMAT_TIME, "text/x-raw,format=utf8");
+  for (GstClockTime time = 3 * GST_SECOND; time < 5 * GST_SECOND; time += GST_SECOND / 2) {
+    upstream.send(gst_event_new_gap(time, GST_SECOND / 2));
+  }
+  early.wait_event(GST_EVENT_GAP, 4);
+  late.link().wait_event(GST_EVENT_GAP, 4);
+  edge.link().wait_event(GST_EVENT_SEGMENT);
+  ck_assert_text(late.story(), "stream-start caps segment gap gap gap gap");
+  ck_assert_uint_eq(tee.value<guint64>("current-level-time"), 2 * GST_SECOND);
+
+  upstream.give(packet(20, 5 * GST_SECOND, GST_SECOND));
+  for (Branch* branch : {&early, &late, &edge}) {
+    branch->wait_buffers(1);
+    for (const Arrival& one : branch->arrivals()) {
+      if (one.buffer == nullptr) continue;
+      ck_assert_uint_eq(one.segment.start, (branch == &edge ? 5 : 3) * GST_SECOND);
+      ck_assert_uint_eq(GST_BUFFER_PTS(one.buffer.get()), 5 * GST_SECOND);
+    }
+  }
+  ck_assert_uint_eq(edge.count(GST_EVENT_GAP), 0);
+  ck_assert_uint_eq(tee.value<guint64>("current-level-time"), 3 * GST_SECOND);
+}
+
+START_TEST(a_stream_that_begins_with_gaps_is_played) {
+  begin_with_gaps(0);
+  begin_with_gaps(kWindow);
+}
+END_TEST
+
 START_TEST(a_hole_in_raw_audio_is_in_the_window) {
   Windowed windowed(frame_caps(kRate).c_str());
   Branch branch(windowed.tee.get());
@@ -370,7 +409,9 @@ int main(int argc, char** argv) {
          an_hour_of_small_packets_keeps_its_window, an_hour_of_what_opusenc_makes_keeps_its_window,
          packets_of_any_size_keep_their_window, a_window_by_bytes_is_never_passed_for_time}},
        {"events", {events_and_metas_leave_with_the_window}},
-       {"gaps", {time_that_passes_in_gaps_moves_the_window, a_hole_in_raw_audio_is_in_the_window}},
+       {"gaps",
+        {time_that_passes_in_gaps_moves_the_window, a_stream_that_begins_with_gaps_is_played,
+         a_hole_in_raw_audio_is_in_the_window}},
        {"lag",
         {a_branch_that_lags_goes_on_with_the_oldest, a_branch_that_lags_goes_on_at_the_edge,
          a_branch_that_lags_fails_where_it_is_to}}});
