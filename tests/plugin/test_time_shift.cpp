@@ -76,10 +76,10 @@ START_TEST(a_branch_that_was_paused_goes_on_behind_live_and_returns) {
   const Rendered::One before = shifted.last();
   ck_assert_uint_ge(lag(), kPause - 200 * GST_MSECOND);
 
-  // Where it was, from now on.
-  gst_element_set_state(shifted.sink(), GST_STATE_PLAYING);
+  // Where it was, from now on. Sought first: what it holds would be rendered, late.
   const guint32 on = shifted.seek(GST_SEEK_TYPE_NONE, 0);
   ck_assert_uint_ne(on, GST_SEQNUM_INVALID);
+  gst_element_set_state(shifted.sink(), GST_STATE_PLAYING);
   shifted.wait_after(on);
   shifted.wait_more(200 * GST_MSECOND);
   const auto all = shifted.all();
