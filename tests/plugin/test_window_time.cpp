@@ -317,6 +317,21 @@ START_TEST(a_stream_that_begins_with_gaps_is_played) {
 }
 END_TEST
 
+START_TEST(nothing_but_gaps_keeps_its_window) {
+  Windowed windowed("text/x-raw,format=utf8");
+  for (GstClockTime time = 0; time < kHour / 4; time += 100 * GST_MSECOND) {
+    windowed.upstream.send(gst_event_new_gap(time, 100 * GST_MSECOND));
+    windowed.check(time + 100 * GST_MSECOND);
+  }
+  Branch late(windowed.tee.get());
+  late.link();
+  late.wait_event(GST_EVENT_GAP, kWindow / (100 * GST_MSECOND));
+  windowed.upstream.eos();
+  late.wait_eos();
+  ck_assert_uint_le(late.count(GST_EVENT_GAP), kMost / (100 * GST_MSECOND) + 1);
+}
+END_TEST
+
 START_TEST(a_hole_in_raw_audio_is_in_the_window) {
   Windowed windowed(frame_caps(kRate).c_str());
   Branch branch(windowed.tee.get());
@@ -411,7 +426,7 @@ int main(int argc, char** argv) {
        {"events", {events_and_metas_leave_with_the_window}},
        {"gaps",
         {time_that_passes_in_gaps_moves_the_window, a_stream_that_begins_with_gaps_is_played,
-         a_hole_in_raw_audio_is_in_the_window}},
+         nothing_but_gaps_keeps_its_window, a_hole_in_raw_audio_is_in_the_window}},
        {"lag",
         {a_branch_that_lags_goes_on_with_the_oldest, a_branch_that_lags_goes_on_at_the_edge,
          a_branch_that_lags_fails_where_it_is_to}}});
