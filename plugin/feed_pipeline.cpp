@@ -43,6 +43,35 @@ FeedPipeline cannot_be_parsed(const GError& error) {
   }
 }
 
+// A stream that comes as the feed runs, out of the element whose first one is recorded.
+void refuse_second(GstElement* element, GstPad* pad, GstElement* sink) noexcept {
+  if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC) return;
+  const GstPtr<GstPad> into(gst_element_get_static_pad(sink, "sink"));
+  const GstPtr<GstPad> recorded(gst_pad_get_peer(into.get()));
+  if (recorded == nullptr || recorded.get() == pad || gst_pad_is_linked(pad)) return;
+  const GstPtr<GstElement> last(gst_pad_get_parent_element(recorded.get()));
+  if (last.get() != element) return;
+  GST_ELEMENT_ERROR(element, RESOURCE, SETTINGS, ("The feed gives more than one stream."),
+                    ("%s gives %s too, and a channel holds one stream. In feed, go on from the "
+                     "one that is wanted, and link others to a fakesink.",
+                     GST_OBJECT_NAME(element), GST_OBJECT_NAME(pad)));
+}
+
+void watch_for_more(GstElement* pipeline, GstElement* sink) {
+  GstIterator* all = gst_bin_iterate_elements(GST_BIN(pipeline));
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(all, &item) == GST_ITERATOR_OK) {
+    gpointer element = g_value_get_object(&item);
+    if (element != sink) {
+      g_signal_connect_object(element, "pad-added", G_CALLBACK(refuse_second), sink,
+                              static_cast<GConnectFlags>(0));
+    }
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(all);
+}
+
 // A second stream would be lost without a word.
 FeedPipeline check_loose_ends(FeedPipeline made) {
   const GstPtr<GstPad> loose(gst_bin_find_unlinked_pad(GST_BIN(made.pipeline.get()), GST_PAD_SRC));
@@ -143,6 +172,7 @@ FeedPipeline make_feed_pipeline(const FeedSpec& spec, const Settings& settings) 
   if (made.pipeline == nullptr) return made;
   Settings recorded = settings;
   recorded.channel = spec.channel;
+  watch_for_more(made.pipeline.get(), made.sink.get());
   set_recording_settings(made.sink.get(), recorded);
   return made;
 }

@@ -123,6 +123,31 @@ START_TEST(what_is_wrong_with_a_feed_is_told) {
 }
 END_TEST
 
+// A demuxer that finds two streams. Only the real one does.
+START_TEST(a_feed_that_finds_a_second_stream_is_told) {
+  if (!has_element("audiotestsrc") || !has_element("qtmux") || !has_element("qtdemux")) return;
+  const NothingKept end;
+  const Folder folder;
+  Element made = Element::launch(
+      "audiotestsrc num-buffers=20 ! qtmux name=mux ! filesink location=" + folder.path("two.mov") +
+      " audiotestsrc num-buffers=20 ! mux.");
+  made.to(GST_STATE_PLAYING);
+  made.wait_eos();
+  const std::string source = "filesrc location=" + folder.path("two.mov") + " ! qtdemux name=d ";
+  FedPlaying both("feed", source);
+  both.play();
+  demand_wrong(both, {"feed", "two streams", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+                      "more than one stream", "fakesink"});
+  both.branch.wait_eos();
+  FedPlaying one("feed", source + "d.audio_0 ! queue ! fakesink d.audio_1 ! queue");
+  one.play();
+  one.branch.wait_eos();
+
+  ck_assert_uint_gt(one.branch.bytes(), 0);
+  one.element.demand_no_error();
+}
+END_TEST
+
 START_TEST(settings_that_cannot_be_fail_the_state_change) {
   const NothingKept end;
   const Wrong all[] = {
@@ -284,8 +309,9 @@ int main(int argc, char** argv) {
   return run_plugin_suite(
       argc, argv, "feed_errors",
       {{"settings",
-        {what_is_wrong_with_a_feed_is_told, settings_that_cannot_be_fail_the_state_change,
-         two_feeds_at_a_time_are_refused_and_named, a_channel_that_is_its_own_source_is_refused,
+        {what_is_wrong_with_a_feed_is_told, a_feed_that_finds_a_second_stream_is_told,
+         settings_that_cannot_be_fail_the_state_change, two_feeds_at_a_time_are_refused_and_named,
+         a_channel_that_is_its_own_source_is_refused,
          settings_that_contradict_each_other_are_told_by_the_player}},
        {"breaks",
         {a_feed_that_breaks_off_is_told_to_each_player_after_its_bytes,
