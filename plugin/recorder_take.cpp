@@ -7,14 +7,26 @@
 
 #include "recorder.hpp"
 #include "support/debug.hpp"
+#include "support/packet_space.hpp"
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
 namespace {
 
+// Between packets that are reordered, as video may be, a DTS that a parser has made up steps back
+// by some of them.
+constexpr std::int64_t kReordering = static_cast<std::int64_t>(GST_SECOND);
+
+bool is_reordered(const Timeline::Packet& packet, std::int64_t newest) {
+  return (packet.flags & Entry::key_unit) == 0 && newest - packet.dts <= kReordering;
+}
+
 // Timestamps of raw audio may be this far from what counting frames gives, before time is taken
 // to have jumped: the alignment threshold of GStreamer's audio sinks.
 constexpr std::int64_t kJitter = 40 * static_cast<std::int64_t>(GST_MSECOND);
+
+// What an empty packet leaves among the bytes.
+constexpr guint8 kPad = 0;
 
 std::int64_t half_a_frame(std::uint32_t rate) {
   return static_cast<std::int64_t>(GST_SECOND / rate / 2);
@@ -42,7 +54,8 @@ GstFlowReturn Recorder::take(GstBuffer* buffer) {
                       ("Upstream must send a SEGMENT event before the first buffer."));
     return broken();
   }
-  if (gst_buffer_get_size(buffer) == 0) {
+  const bool is_packet = own_->format() == GST_FORMAT_TIME && !raw_;
+  if (gst_buffer_get_size(buffer) == 0 && !is_packet) {
     GST_LOG_OBJECT(pad_, "nothing in %" GST_PTR_FORMAT, static_cast<void*>(buffer));
     return GST_FLOW_OK;
   }
@@ -170,15 +183,22 @@ GstFlowReturn Recorder::take_packet(GstBuffer* buffer) {
   const std::int64_t start = packet.pts != kNoTime ? packet.pts : packet.dts;
   const std::int64_t end = end_of(packet, start);
   window_.make_place(start, end);
-  window_.make_room(size);
+  window_.make_room(space_of_packet(packet.size));
 
-  for (std::size_t done = 0; done < size;) {
-    const Written written = write_some({buffer, done, size}, whole ? size : 1);
+  const BufferPtr pad(size == 0 ? gst_buffer_new_memdup(&kPad, sizeof kPad) : nullptr);
+  GstBuffer* data = size == 0 ? pad.get() : buffer;
+  const std::size_t takes = space_of_packet(packet.size);
+  for (std::size_t done = 0; done < takes;) {
+    const Written written = write_some({data, done, takes}, whole ? takes : 1);
     if (written.flow != GST_FLOW_OK) return written.flow;
     done += written.bytes;
   }
   packet.note = own_->extras.take(own_->timeline.window().end, buffer);
-  const Status added = own_->timeline.append_packet(packet);
+  Status added = own_->timeline.append_packet(packet);
+  if (added == Status::bad_argument && is_reordered(packet, own_->timeline.last()->entry.order)) {
+    packet.dts = own_->timeline.last()->entry.order;
+    added = own_->timeline.append_packet(packet);
+  }
   if (added == Status::bad_argument) {
     return runs_backwards({packet.offset, packet.dts, own_->timeline.last()->entry.order}, "DTS");
   }

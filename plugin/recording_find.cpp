@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "recording.hpp"
+#include "support/packet_space.hpp"
 
 namespace catcher::plugin {
 namespace {
@@ -78,7 +79,7 @@ Place Recording::newest() const {
     if (edge_now != kNoTime) place.next_time = std::max(edge_now, place.time);
     return place;
   }
-  return {entry.offset + entry.size, last->index + 1, edge_now, true};
+  return {entry.offset + space_of_packet(entry.size), last->index + 1, edge_now, true};
 }
 
 Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
@@ -161,7 +162,7 @@ Place Recording::end_before(std::int64_t time) const {
   if (!at) return {begin(), 0, kNoTime};
   if (at->index > last->index) at = last;
   const Entry& entry = at->entry;
-  if (!entry.is_run()) return {entry.offset + entry.size, at->index, time};
+  if (!entry.is_run()) return {entry.offset + space_of_packet(entry.size), at->index, time};
   std::uint64_t offset = end;
   if (const auto next = timeline.at(at->index + 1)) offset = std::min(offset, next->offset);
   if (!all) offset = std::min(offset, entry.first_from(time));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "support/lease_memory.hpp"
+#include "support/packet_space.hpp"
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
@@ -51,7 +52,8 @@ BufferPtr Slicer::frames(const Entry& run, std::uint64_t size) {
 BufferPtr Slicer::packet(const Entry& packet, std::uint64_t index) {
   BufferPtr buffer(gst_buffer_new());
   GstBuffer* made = buffer.get();
-  if (!collect(packet.size, Slices::all, made)) return nullptr;
+  if (!collect(space_of_packet(packet.size), Slices::all, made)) return nullptr;
+  if (packet.size == 0) gst_buffer_remove_all_memory(made);
   if (!recording_.extras.give(index, packet.note(), made)) return nullptr;
   const GstClockTime shift = recording_.time_shift();
   GST_BUFFER_PTS(made) = timestamp_of(packet.pts, shift);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "support/packet_space.hpp"
+
 namespace catcher::plugin {
 namespace {
 
@@ -92,7 +94,8 @@ TimeWindow::Unit TimeWindow::unit_at(const Indexed& found, std::int64_t time) co
     const std::uint64_t begin = std::min(entry.offset_at(time), last);
     return {begin, begin + entry.size, entry.time_at(begin + entry.size)};
   }
-  const Unit unit{entry.offset, entry.offset + entry.size, next ? kFar : data_over_};
+  const Unit unit{entry.offset, entry.offset + space_of_packet(entry.size),
+                  next ? kFar : data_over_};
   if (entry.duration == kNoDuration) return unit;
   const std::int64_t start = entry.pts != kNoTime ? entry.pts : entry.order;
   return {unit.begin, unit.end, start + static_cast<std::int64_t>(entry.duration)};

@@ -135,6 +135,44 @@ START_TEST(a_pts_that_runs_backwards_in_packets_is_reordering_and_no_error) {
 }
 END_TEST
 
+// h264parse behind flvdemux: 0, 40, 80, 40, 80, 120 ms.
+START_TEST(a_dts_that_steps_back_in_reordered_packets_is_that_of_the_one_before) {
+  constexpr auto kTimes = std::to_array<GstClockTime>({0, 40, 80, 40, 80, 120});
+  Bad bad;
+  bad.begin(GST_FORMAT_TIME, "video/x-h264");
+  for (std::size_t number = 0; number < kTimes.size(); ++number) {
+    BufferPtr one = packet(number * 100, 100, kTimes[number] * GST_MSECOND);
+    if (number != 0) GST_BUFFER_FLAG_SET(one.get(), GST_BUFFER_FLAG_DELTA_UNIT);
+    bad.upstream.give(std::move(one));
+  }
+  bad.upstream.eos();
+
+  ck_assert(same_bytes(bad.branch, pattern(0, 600)));
+  std::string order;
+  for (const Arrival& one : bad.branch.arrivals()) {
+    if (one.buffer == nullptr) continue;
+    order += std::to_string(GST_BUFFER_DTS(one.buffer.get()) / GST_MSECOND) + " ";
+    order += std::to_string(GST_BUFFER_PTS(one.buffer.get()) / GST_MSECOND) + ", ";
+  }
+  ck_assert_text(order, "0 0, 40 40, 80 80, 80 40, 80 80, 120 120, ");
+  bad.tee.demand_no_error();
+}
+END_TEST
+
+START_TEST(a_dts_that_steps_back_far_in_reordered_packets) {
+  Bad bad;
+  bad.begin(GST_FORMAT_TIME, "video/x-h264");
+  bad.upstream.give(packet(0, 100, 5 * GST_SECOND));
+  BufferPtr far_back = packet(100, 100, 4 * GST_SECOND - 1);
+  GST_BUFFER_FLAG_SET(far_back.get(), GST_BUFFER_FLAG_DELTA_UNIT);
+
+  ck_assert_int_eq(bad.upstream.push(std::move(far_back)), GST_FLOW_ERROR);
+
+  demand_refused(bad, {GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, {"offset 100", "DTS", "flush"}},
+                 pattern(0, 100));
+}
+END_TEST
+
 START_TEST(a_buffer_before_its_segment) {
   Bad bad;
   bad.tee.to(GST_STATE_PLAYING);
@@ -350,7 +388,9 @@ int main(int argc, char** argv) {
       argc, argv, "bad_input",
       {{"time",
         {time_of_raw_audio_that_runs_backwards, time_of_packets_that_runs_backwards,
-         a_pts_that_runs_backwards_in_packets_is_reordering_and_no_error}},
+         a_pts_that_runs_backwards_in_packets_is_reordering_and_no_error,
+         a_dts_that_steps_back_in_reordered_packets_is_that_of_the_one_before,
+         a_dts_that_steps_back_far_in_reordered_packets}},
        {"format",
         {a_buffer_before_its_segment, a_segment_in_another_format_later,
          a_segment_that_is_neither_in_time_nor_in_bytes, half_a_frame}},

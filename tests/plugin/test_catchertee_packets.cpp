@@ -215,6 +215,69 @@ START_TEST(flags_come_out_as_they_went_in) {
 }
 END_TEST
 
+// Theora says so that a picture stays, and subtitles that nothing is shown.
+START_TEST(an_empty_packet_is_a_packet) {
+  const auto is_empty = [](std::uint64_t number) { return number % 3 != 0 || number > 95; };
+  Packets packets;
+  for (std::uint64_t number = 0; number < 100; ++number) {
+    BufferPtr one = packet(number);
+    if (is_empty(number)) gst_buffer_remove_all_memory(one.get());
+    gst_buffer_add_audio_clipping_meta(one.get(), GST_FORMAT_DEFAULT, number, 0);
+    packets.upstream.give(std::move(one));
+  }
+  const auto came = packets.play();
+  packets.branch.forget();
+  packets.branch.seek(GST_FORMAT_TIME, 50 * kLasts);
+  packets.branch.wait_eos();
+  const auto sought = packets.buffers();
+
+  ck_assert_uint_eq(came.size(), 100);
+  ck_assert_uint_eq(sought.size(), 50);
+  for (const auto* all : {&came, &sought}) {
+    std::uint64_t number = 100 - all->size();
+    for (const BufferPtr& one : *all) {
+      ck_assert_uint_eq(gst_buffer_get_size(one.get()), is_empty(number) ? 0 : kSize);
+      ck_assert_uint_eq(GST_BUFFER_PTS(one.get()), number * kLasts);
+      ck_assert_uint_eq(GST_BUFFER_DURATION(one.get()), kLasts);
+      ck_assert_uint_eq(gst_buffer_get_audio_clipping_meta(one.get())->start, number);
+      ++number;
+    }
+  }
+}
+END_TEST
+
+// An event keeps its place between empty packets, and who joins behind them begins there.
+START_TEST(empty_packets_have_places_of_their_own) {
+  Packets packets;
+  const auto give_empty = [&](std::uint64_t number) {
+    BufferPtr one = packet(number);
+    gst_buffer_remove_all_memory(one.get());
+    packets.upstream.give(std::move(one));
+  };
+  packets.branch.link();
+  packets.upstream.give(packet(0));
+  give_empty(1);
+  packets.branch.wait_buffers(2);
+  packets.upstream.send(gst_event_new_gap(2 * kLasts, kLasts));
+  give_empty(3);
+  Branch late(packets.tee.get());
+  late.set_text("start-from", "edge");
+  late.link().wait_event(GST_EVENT_SEGMENT);
+  give_empty(4);
+  packets.upstream.eos();
+  packets.branch.wait_eos();
+  late.wait_eos();
+
+  ck_assert_text(packets.branch.story(), "stream-start caps segment buffer gap buffer eos");
+  ck_assert_uint_eq(packets.buffers().size(), 4);
+  std::string joined;
+  for (const Arrival& one : late.arrivals()) {
+    if (one.buffer != nullptr) joined += std::to_string(GST_BUFFER_PTS(one.buffer.get()) / kLasts);
+  }
+  ck_assert_text(joined, "4");
+}
+END_TEST
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -225,5 +288,6 @@ int main(int argc, char** argv) {
          a_seek_and_a_late_branch_get_the_metas_of_then,
          metas_of_memory_that_is_not_kept_are_not_kept_either, metas_leave_with_the_window}},
        {"offsets", {offsets_come_out_as_they_went_in}},
-       {"flags", {flags_come_out_as_they_went_in}}});
+       {"flags", {flags_come_out_as_they_went_in}},
+       {"empty", {an_empty_packet_is_a_packet, empty_packets_have_places_of_their_own}}});
 }

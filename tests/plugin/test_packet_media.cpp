@@ -267,8 +267,13 @@ START_TEST(a_branch_that_joins_when_the_headers_have_left_the_window_decodes) {
   for (const Codec& codec : codecs()) {
     if (!can_be_coded(codec)) continue;
     const Coded coded(codec);
-    std::uint64_t bytes = 0;
-    for (const BufferPtr& packet : coded.in()) bytes += gst_buffer_get_size(packet.get());
+    std::uint64_t bytes = 0, largest = 0;
+    for (const BufferPtr& packet : coded.in()) {
+      const std::uint64_t size = gst_buffer_get_size(packet.get());
+      bytes += size;
+      largest = std::max(largest, size);
+    }
+    if (largest > bytes / 4) continue;  // there is no such window
     Replay replay(coded, bytes / 2);
     replay.give(0, replay.size());
     replay.end();
