@@ -197,6 +197,7 @@ class Recording {
   Place first_unit() const;
   Found find_time(std::int64_t time, Timeline::Snap snap) const;
   Found in_run(const Indexed& run, std::int64_t time) const;
+  bool can_be_joined_behind(const Indexed& packet) const;
   Place place_of(const Indexed& entry, std::uint64_t offset) const;
 
   const std::shared_ptr<Catcher> bytes_;

@@ -70,16 +70,24 @@ Place Recording::newest() const {
     place.at_edge = true;
     return place;
   }
-  const auto after = entry.since_key == 0 || entry.since_key == Entry::kNoKey
-                         ? std::nullopt
-                         : timeline.at(last->index - entry.since_key);
-  if (after && after->offset >= begin()) {
-    Place place = place_of({last->index - entry.since_key, *after}, after->offset);
+  const auto key = entry.since_key == Entry::kNoKey || can_be_joined_behind(*last)
+                       ? std::nullopt
+                       : timeline.at(last->index - entry.since_key);
+  if (key && key->offset >= begin()) {
+    Place place = place_of({last->index - entry.since_key, *key}, key->offset);
     place.at_edge = true;
     if (edge_now != kNoTime) place.next_time = std::max(edge_now, place.time);
     return place;
   }
   return {entry.offset + space_of_packet(entry.size), last->index + 1, edge_now, true};
+}
+
+// Whether what comes after this packet can be decoded without it, as far as the packets before
+// tell: where each is a key unit, the next will be one too.
+bool Recording::can_be_joined_behind(const Indexed& packet) const {
+  if (packet.entry.since_key != 0 || packet.index == timeline.window().begin) return false;
+  const auto before = timeline.at(packet.index - 1);
+  return !before || before->is_run() || before->is_key();
 }
 
 Found Recording::find(std::int64_t position, Timeline::Snap snap) const {

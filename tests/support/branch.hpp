@@ -32,6 +32,8 @@ class Branch {
  public:
   // On the streaming thread, for each buffer before it is kept; what it returns goes upstream.
   using Look = std::function<GstFlowReturn(const Arrival&)>;
+  // For each event, on the thread that sends it.
+  using Hear = std::function<void(GstEvent*)>;
 
   // A pad to be linked by link(), so that its properties can be set before.
   explicit Branch(GstElement* tee, const char* name = "src_%u")
@@ -58,6 +60,10 @@ class Branch {
   // ---- before link(), or while nothing flows
   Branch& looks(Look look) {
     look_ = std::move(look);
+    return *this;
+  }
+  Branch& hears(Hear hear) {
+    hear_ = std::move(hear);
     return *this;
   }
   // Buffers are looked at and dropped: what is kept holds memory of the window's.
@@ -270,6 +276,7 @@ class Branch {
   }
 
   void take_event(EventPtr event) {
+    if (hear_) hear_(event.get());
     const std::lock_guard lock(mutex_);
     switch (GST_EVENT_TYPE(event.get())) {
       case GST_EVENT_FLUSH_START: flushing_ = true; break;
@@ -284,7 +291,9 @@ class Branch {
         break;
       default: break;
     }
-    arrivals_.push_back({std::move(event), nullptr, segment_, seqnum_, segments_});
+    if (keeps_ || !hear_) {
+      arrivals_.push_back({std::move(event), nullptr, segment_, seqnum_, segments_});
+    }
     changed_.notify_all();
   }
 
@@ -317,6 +326,7 @@ class Branch {
   GstPtr<GstElement> element_;
   GstPtr<GstPad> src_, sink_;
   Look look_;
+  Hear hear_;
   bool keeps_ = true;
   std::mutex release_mutex_;
 

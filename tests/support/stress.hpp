@@ -38,11 +38,14 @@ inline std::uint64_t stress_seed() {
   return seed;
 }
 
+inline double stress_seconds(double otherwise = 1.0) {
+  const char* given = std::getenv("CATCHER_STRESS_SECONDS");
+  return given != nullptr ? std::strtod(given, nullptr) : otherwise;
+}
+
 // Runs `round(kind, random)` for every kind in [0, kinds), and again until time is up.
 template <class Round>
-void stress(std::size_t kinds, const Round& round) {
-  const char* given = std::getenv("CATCHER_STRESS_SECONDS");
-  const double seconds = given != nullptr ? std::strtod(given, nullptr) : 1.0;
+void stress(std::size_t kinds, const Round& round, double seconds = stress_seconds()) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   Random random(stress_seed());
   std::uint64_t rounds = 0;
