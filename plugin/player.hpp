@@ -139,6 +139,7 @@ class Player {
   GstFlowReturn begin_at(const Place& place);
   EventPtr segment_event() const;
   void begin_stream();
+  void start_stream_again(const std::vector<EventPtr>& held);
   bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
   bool send(EventPtr event);
 

@@ -32,6 +32,8 @@ GstFlowReturn Player::deliver_forward(const GstSegment& segment) {
   const std::uint64_t edge = playing_->edge();
   const std::uint64_t offset = pieces_->offset();
   const std::uint64_t event = next_event();
+  // A chunk that this player holds can be read although it is no longer kept; its events have gone.
+  if (offset < playing_->begin()) return lapped();
   if (event <= offset) return send_event();
   if (offset >= edge) {
     if (pieces_->is_through(segment)) return end();

@@ -25,6 +25,8 @@ GstFlowReturn Player::find_place() {
     return recording.format() != GST_FORMAT_UNDEFINED || recording.is_finished();
   };
   if (!wait_until(known)) return GST_FLOW_FLUSHING;
+  // Upstream has flushed before it said anything: the stream is another recording.
+  if (recording.format() == GST_FORMAT_UNDEFINED && recording.is_replaced()) return end();
   Found found{Found::Where::there, recording.past_the_end()};
   if (recording.format() != GST_FORMAT_UNDEFINED) {
     const PlaySettings settings = this->settings();
@@ -211,11 +213,14 @@ GstFlowReturn Player::begin_at(const Place& place) {
   over_ = resumes_ = false;
   discont_ = true;
 
+  // Events leave after the bytes, so that none had while these are there.
+  if (place.offset < recording.begin()) return lapped();
   event_serial_ = held.next;
   event_offset_.reset();
   upstream_end_ = end_of(recording.upstream_segment(place.offset));
   if (format == GST_FORMAT_UNDEFINED && held.stickies.empty()) begin_stream();
   GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT, place.offset);
+  if (GST_PAD_IS_EOS(pad_)) start_stream_again(held.stickies);
   const bool taken =
       send_stickies(held.stickies, true) && send_segment() && send_stickies(held.stickies, false);
   return taken ? GST_FLOW_OK : GST_FLOW_FLUSHING;
@@ -246,6 +251,17 @@ void Player::begin_stream() {
   if (begun != nullptr) return;
   const TextPtr id(gst_pad_create_stream_id(pad_, host_.element(), nullptr));
   gst_pad_push_event(pad_, gst_event_new_stream_start(id.get()));
+}
+
+// A seek without a flush leads on behind EOS, where a pad takes nothing until a stream starts; and
+// the same event, again, is none for it.
+void Player::start_stream_again(const std::vector<EventPtr>& held) {
+  sent_.clear();
+  for (const EventPtr& event : held) {
+    if (GST_EVENT_TYPE(event.get()) != GST_EVENT_STREAM_START) continue;
+    gst_pad_push_event(pad_, gst_event_copy(event.get()));
+    sent_.push_back(add_ref(event));
+  }
 }
 
 // Those that go before the segment, or those that go after it.
