@@ -26,8 +26,7 @@ Puller& puller_of(GstPad* pad) {
 }
 
 gboolean activate_mode(GstPad* pad, GstObject*, GstPadMode mode, gboolean active) noexcept {
-  return mode == GST_PAD_MODE_PULL ? puller_of(pad).activate(active)
-                                   : player_of(pad).activate(active);
+  return activate(player_of(pad), puller_of(pad), mode, active);
 }
 
 GstFlowReturn get_range(GstPad* pad, GstObject*, guint64 offset, guint size,
@@ -83,11 +82,18 @@ void begin_flush(GstPad* pad, EventPtr event) {
 }
 
 void end_flush(GstPad* pad, EventPtr event) {
-  if (puller_of(pad).is_active()) {
-    puller_of(pad).end(Puller::Flush::upstream);
-  } else {
-    player_of(pad).end_flush(std::move(event));
-  }
+  Player& player = player_of(pad);
+  Puller& puller = puller_of(pad);
+  const bool pulled = puller.is_active();
+  // The pad may go into another mode meanwhile. Neither its task nor a range may wait for what
+  // comes after this, or this would wait for them.
+  player.hold();
+  puller.hold();
+  if (!pulled) player.expect_flush(event);
+  puller.end(Puller::Flush::upstream);
+  if (!pulled) player.end_flush(std::move(event));
+  puller.let_go();
+  player.let_go();
 }
 
 void release(GstPad* pad) {

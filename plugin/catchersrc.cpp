@@ -133,8 +133,7 @@ SrcState& state_of(gpointer src) {
 }
 
 gboolean activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) noexcept {
-  return mode == GST_PAD_MODE_PULL ? state_of(parent).puller().activate(active)
-                                   : state_of(parent).player().activate(active);
+  return activate(state_of(parent).player(), state_of(parent).puller(), mode, active);
 }
 
 GstFlowReturn get_range(GstPad*, GstObject* parent, guint64 offset, guint size,

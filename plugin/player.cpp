@@ -70,13 +70,14 @@ void Player::begin_flush(EventPtr event) {
   gst_pad_push_event(pad_, event.release());
 }
 
+void Player::expect_flush(const EventPtr& end) {
+  if (task_.is_flushed_by_upstream()) return;
+  EventPtr begin(gst_event_new_flush_start());
+  gst_event_set_seqnum(begin.get(), gst_event_get_seqnum(end.get()));
+  begin_flush(std::move(begin));
+}
+
 void Player::end_flush(EventPtr event) {
-  if (!task_.is_flushed_by_upstream()) {
-    // This pad was not there yet when the flush began.
-    EventPtr begin(gst_event_new_flush_start());
-    gst_event_set_seqnum(begin.get(), gst_event_get_seqnum(event.get()));
-    begin_flush(std::move(begin));
-  }
   GST_PAD_STREAM_LOCK(pad_);
   task_.end(PushTask::Flush::upstream);
   gst_pad_push_event(pad_, event.release());
@@ -84,6 +85,16 @@ void Player::end_flush(EventPtr event) {
   ++turn_;
   task_.start();
   GST_PAD_STREAM_UNLOCK(pad_);
+}
+
+void Player::hold() {
+  task_.begin(PushTask::Flush::seek);
+  wake();
+}
+
+void Player::let_go() {
+  task_.end(PushTask::Flush::seek);
+  task_.start();
 }
 
 void Player::release() {

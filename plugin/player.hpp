@@ -78,13 +78,19 @@ class Player {
 
   // The pad goes in or out of push mode.
   bool activate(bool active);
+  bool is_active() const { return task_.is_active(); }
   // The pad was linked, or downstream wants another try: what had stopped for want of a peer goes
   // on.
   void start();
   // Upstream flushes: the flush goes downstream, and afterwards another recording is played from
   // its start. Both take over the event.
   void begin_flush(EventPtr event);
+  // Of a pad that was not there yet when a flush began it begins only now, before its end.
+  void expect_flush(const EventPtr& end);
   void end_flush(EventPtr event);
+  // Between them nothing is played; the task is not waited for.
+  void hold();
+  void let_go();
   // Stops for good, however downstream blocks. The pad is to be deactivated next. What downstream
   // pulls itself is not flushed.
   void release();

@@ -93,6 +93,21 @@ void Puller::end(Flush flush) {
   note();
 }
 
+void Puller::hold() {
+  {
+    Lock lock(mutex_);
+    ++holds_;
+    note();
+  }
+  interrupt();
+}
+
+void Puller::let_go() {
+  Lock lock(mutex_);
+  --holds_;
+  note();
+}
+
 bool Puller::take_event(GstEvent* event) {
   if (!is_active()) return false;
   switch (GST_EVENT_TYPE(event)) {
@@ -311,6 +326,13 @@ std::uint64_t Puller::lag_bytes() const {
   if (recording == nullptr) return 0;
   const std::uint64_t edge = recording->edge();
   return edge - std::min(edge, mark_.offset.load(order::relaxed));  // relaxed: a figure
+}
+
+bool activate(Player& player, Puller& puller, GstPadMode mode, bool active) {
+  const bool pulls = mode == GST_PAD_MODE_PULL;
+  if (active && pulls && player.is_active()) player.activate(false);
+  if (active && !pulls && puller.is_active()) puller.activate(false);
+  return pulls ? puller.activate(active) : player.activate(active);
 }
 
 bool get_puller_property(const Puller& puller, guint id, GValue* value) {

@@ -55,6 +55,9 @@ class Puller {
   // recording is pulled.
   void begin(Flush flush);
   void end(Flush flush);
+  // Between them ranges are refused too, whatever mode the pad goes into.
+  void hold();
+  void let_go();
   // True if this is a flush of whoever pulls, who wants his range back: nobody else's business.
   bool take_event(GstEvent* event);
 
@@ -67,7 +70,7 @@ class Puller {
 
  private:
   bool may_pull() const;
-  bool may_run() const CATCHER_REQUIRES(mutex_) { return active_ && flushes_ == 0; }
+  bool may_run() const CATCHER_REQUIRES(mutex_) { return active_ && flushes_ == 0 && holds_ == 0; }
   bool is_interrupted() const noexcept {
     return interrupted_.load(order::relaxed);  // relaxed: a wake-up follows, which orders it
   }
@@ -106,10 +109,15 @@ class Puller {
   mutable Mutex mutex_;
   bool active_ CATCHER_GUARDED_BY(mutex_) = false;
   unsigned flushes_ CATCHER_GUARDED_BY(mutex_) = 0;  // of Flush
-  bool failed_ CATCHER_GUARDED_BY(mutex_) = false;   // an error was posted
+  unsigned holds_ CATCHER_GUARDED_BY(mutex_) = 0;
+  bool failed_ CATCHER_GUARDED_BY(mutex_) = false;  // an error was posted
   std::stop_source stop_ CATCHER_GUARDED_BY(mutex_);
   std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
 };
+
+// The pad goes in or out of a mode. Threads that race for it may ask for one before the other has
+// ended: it is played or pulled, never both.
+bool activate(Player& player, Puller& puller, GstPadMode mode, bool active);
 
 // A pad's `position` and lags while it is pulled. False: it is not, or this is none of them.
 bool get_puller_property(const Puller& puller, guint id, GValue* value);

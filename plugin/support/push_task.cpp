@@ -64,6 +64,11 @@ bool PushTask::is_flushed_by_upstream() const {
   return upstream_;
 }
 
+bool PushTask::is_active() const {
+  Lock lock(mutex_);
+  return active_;
+}
+
 unsigned PushTask::starts() const {
   Lock lock(mutex_);
   return starts_;

@@ -49,6 +49,7 @@ class PushTask {
   void begin(Flush flush);
   void end(Flush flush);
   bool is_flushed_by_upstream() const;
+  bool is_active() const;
 
   // Inactive, or flushing.
   bool is_interrupted() const noexcept {

@@ -49,7 +49,10 @@ class Limb {
 
   // Whoever comes second finds the pads linked, or not linked: that is no fault.
   void link() { gst_pad_link(src(), branch_.sink()); }
+  // Not while it is pulled: whoever pulls and has lost its peer is activated anew first.
   void link_again() {
+    const std::unique_lock lock(pulling_, std::try_to_lock);
+    if (!lock.owns_lock()) return;
     judge_.rewired();
     link();
   }
@@ -129,12 +132,12 @@ class Limb {
     return G_OBJECT(GST_OBJECT_PARENT(src()));
   }
 
+  // Both ends anew, so that the one tells the other all again.
   void push_again() {
+    gst_pad_set_active(src(), FALSE);
     judge_.reset();
     gst_pad_activate_mode(branch_.sink(), GST_PAD_MODE_PUSH, TRUE);
-    if (GST_PAD_MODE(src()) == GST_PAD_MODE_NONE) {
-      gst_pad_activate_mode(src(), GST_PAD_MODE_PUSH, TRUE);
-    }
+    gst_pad_activate_mode(src(), GST_PAD_MODE_PUSH, TRUE);
   }
 
   // Nothing tells of which one a range that is pulled is; its bytes fit one of the last.

@@ -112,13 +112,14 @@ class Judge {
     rewired_ = true;
   }
 
-  // The pad was deactivated: what it had got is forgotten there, an open flush too.
+  // The pad was deactivated: what it had got is forgotten there, an open flush too. What it is told
+  // again is no news here.
   void reset() {
     const std::lock_guard lock(mutex_);
     flushes_ = 0;
-    has_stream_ = false;
+    has_stream_ = stands_.ended = false;
     caps_.reset();
-    forget_segment();
+    gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
     changed_.notify_all();
   }
 
@@ -148,11 +149,10 @@ class Judge {
   }
 
   void take_segment(GstEvent* event) {
-    // The same one is told again to a pad that was linked: nothing was missed.
-    if (gst_event_get_seqnum(event) == seqnum_ && event == told_segment_.get()) return;
-    told_segment_.reset(gst_event_ref(event));
-    seqnum_ = gst_event_get_seqnum(event);
     gst_event_copy_segment(event, &segment_);
+    // The same one is told again to a pad that was linked: nothing was missed.
+    if (event == told_segment_.get()) return;
+    told_segment_.reset(gst_event_ref(event));
     is_new_ = true;
     stands_.ended = false;
     ++stands_.segments;
@@ -244,7 +244,6 @@ class Judge {
   GstSegment segment_{};
   EventPtr told_segment_;
   CapsPtr caps_;
-  guint32 seqnum_ = GST_SEQNUM_INVALID;
   std::string story_;
   std::uint64_t at_ = 0;  // the unit that was looked at last
   unsigned flushes_ = 0;
