@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -41,8 +42,7 @@ std::uint64_t cost_of(const Recording& recording) {
 
 using Dropped = std::vector<std::shared_ptr<Recording>>;
 
-// What has to go is handed out, so that it is freed without the lock.
-Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
+Dropped drop_idle(Registry& all) CATCHER_REQUIRES(all.mutex) {
   Dropped dropped;
   std::uint64_t kept = 0;
   std::vector<std::pair<std::uint64_t, std::string>> idle;  // by last use
@@ -61,6 +61,16 @@ Dropped keep_budget(Registry& all) CATCHER_REQUIRES(all.mutex) {
     all.channels.erase(found);
   }
   return dropped;
+}
+
+// What has to go is handed out, so that it is freed without the lock. Without memory to find it, it
+// stays until the budget is looked at again.
+Dropped keep_budget(Registry& all) noexcept CATCHER_REQUIRES(all.mutex) {
+  try {
+    return drop_idle(all);
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 // One player's hold on a recording. When it ends, the recording may be what is beyond the budget.
@@ -119,11 +129,12 @@ Claim claim(const std::string& name) {
   Registry& all = registry();
   Lock lock(all.mutex);
   if (name.empty()) return {};
+  std::string kept = name;  // memory may run out as long as nothing is claimed
   Channel& channel = all.channels[name];
   if (channel.has_writer) return {};
   channel.has_writer = true;
   channel.is_discarded = false;
-  return Claim(name);
+  return Claim(std::move(kept));
 }
 
 void Claim::publish(std::shared_ptr<Recording> recording) {

@@ -5,6 +5,7 @@
 #include "player.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "support/debug.hpp"
@@ -113,13 +114,23 @@ void Player::loop(gpointer self) noexcept {
   auto& player = *static_cast<Player*>(self);
   const std::uint64_t turn = player.turn_;
   const unsigned starts = player.task_.starts();
-  const GstFlowReturn flow = player.step();
+  const GstFlowReturn flow = player.try_step();
   if (flow == GST_FLOW_OK || player.turn_ != turn) return;
   player.stand_still(flow);
   // At its end it waits, in the next turn, for a recording that follows.
   if (flow != GST_FLOW_FLUSHING && player.over_ && player.playing_ != nullptr) return;
   // A seek that came from downstream on this thread has started a new turn.
   if (player.turn_ == turn) player.task_.pause(starts);
+}
+
+GstFlowReturn Player::try_step() {
+  try {
+    return step();
+  } catch (const std::bad_alloc&) {
+    GST_ELEMENT_ERROR(host_.element(), RESOURCE, NO_SPACE_LEFT, ("There is no memory to play on."),
+                      ("Pad %s stops; a seek has it try again.", mark_.name.c_str()));
+    return GST_FLOW_ERROR;
+  }
 }
 
 GstFlowReturn Player::step() {

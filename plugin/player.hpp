@@ -126,6 +126,7 @@ class Player {
   };
   // ---- streaming thread (player.cpp, player_place.cpp, player_deliver.cpp, player_reverse.cpp)
   static void loop(gpointer self) noexcept;
+  GstFlowReturn try_step();
   GstFlowReturn step();
   void stand_still(GstFlowReturn flow);
   GstFlowReturn open();

@@ -6,6 +6,7 @@
 #include "recorder.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "core/file_memory.hpp"
@@ -22,6 +23,17 @@ constexpr std::size_t kMostEnded = 64;
 }  // namespace
 
 bool Recorder::start(const Settings& settings) {
+  try {
+    return try_start(settings);
+  } catch (const std::bad_alloc&) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory to begin with."),
+                      (nullptr));
+    claim_.give_up();
+    return false;
+  }
+}
+
+bool Recorder::try_start(const Settings& settings) {
   settings_ = settings;
   if (!settings.channel.empty()) {
     claim_ = channels::claim(settings.channel);
@@ -99,6 +111,14 @@ void Recorder::stop() {
 }
 
 void Recorder::restart() {
+  try {
+    try_restart();
+  } catch (const std::bad_alloc&) {
+    refuse(Status::out_of_memory, 0);
+  }
+}
+
+void Recorder::try_restart() {
   std::shared_ptr<Recording> ended = recording();
   renew_stop();
   if (!begin()) return;
@@ -181,6 +201,15 @@ Wait Recorder::wait() const {
 }
 
 bool Recorder::take_event(GstEvent* event) {
+  try {
+    return heed(event);
+  } catch (const std::bad_alloc&) {
+    refuse(Status::out_of_memory, 0);
+    return false;
+  }
+}
+
+bool Recorder::heed(GstEvent* event) {
   if (own_ == nullptr) return false;
   // A sticky that was refused comes again before each buffer: its error is posted already.
   if (broken_ && GST_EVENT_TYPE(event) != GST_EVENT_EOS) return false;

@@ -59,6 +59,12 @@ class Recorder {
     GstAudioInfo info{};
   };
 
+  // What the public ones do, which answer for memory that runs out.
+  bool try_start(const Settings& settings);
+  void try_restart();
+  GstFlowReturn record(GstBuffer* buffer);
+  bool heed(GstEvent* event);
+
   bool open_file();
   bool begin();
   void renew_stop();

@@ -4,6 +4,7 @@
 // What a recorder does with a buffer: its bytes into the rope, its times into the timeline, and
 // then the edge. The window and upstream's lead are kept here too.
 #include <algorithm>
+#include <new>
 
 #include "recorder.hpp"
 #include "support/debug.hpp"
@@ -41,6 +42,14 @@ std::int64_t end_of(const Timeline::Packet& packet, std::int64_t start) {
 }  // namespace
 
 GstFlowReturn Recorder::take(GstBuffer* buffer) {
+  try {
+    return record(buffer);
+  } catch (const std::bad_alloc&) {
+    return refuse(Status::out_of_memory, gst_buffer_get_size(buffer));
+  }
+}
+
+GstFlowReturn Recorder::record(GstBuffer* buffer) {
   if (own_ == nullptr) return GST_FLOW_FLUSHING;
   if (broken_) return GST_FLOW_ERROR;
   if (ended_) return GST_FLOW_EOS;
