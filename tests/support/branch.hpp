@@ -44,7 +44,8 @@ class Branch {
         src_(std::move(src)),
         sink_(bare_pad("downstream", GST_PAD_SINK)) {
     demand(src_ != nullptr, "a pad can be had");
-    gst_pad_set_element_private(sink(), this);
+    g_object_set_data_full(G_OBJECT(sink()), "seat", new Seat{this},
+                           [](gpointer seat) { delete static_cast<Seat*>(seat); });
     gst_pad_set_chain_function(sink(), chain);
     gst_pad_set_event_function(sink(), handle_event);
     gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
@@ -53,6 +54,10 @@ class Branch {
   ~Branch() {
     release();
     stop();
+    Seat& seat = seat_of(sink());
+    std::unique_lock lock(seat.mutex);
+    seat.branch = nullptr;
+    seat.left.wait(lock, [&] { return seat.visitors == 0; });
   }
   Branch(const Branch&) = delete;
   Branch& operator=(const Branch&) = delete;
@@ -237,7 +242,35 @@ class Branch {
  private:
   static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 
-  static Branch& of(GstPad* pad) { return *static_cast<Branch*>(gst_pad_get_element_private(pad)); }
+  // An event that does not wait its turn may be on its way here while the branch goes.
+  struct Seat {
+    Branch* branch;
+    std::mutex mutex{};
+    std::condition_variable left{};
+    unsigned visitors = 0;
+  };
+  static Seat& seat_of(GstPad* pad) {
+    return *static_cast<Seat*>(g_object_get_data(G_OBJECT(pad), "seat"));
+  }
+  class Visit {
+   public:
+    explicit Visit(GstPad* pad) : seat_(seat_of(pad)) {
+      const std::lock_guard lock(seat_.mutex);
+      branch = seat_.branch;
+      ++seat_.visitors;
+    }
+    ~Visit() {
+      const std::lock_guard lock(seat_.mutex);
+      --seat_.visitors;
+      seat_.left.notify_all();
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    Branch* branch = nullptr;
+
+   private:
+    Seat& seat_;
+  };
   static Arrival copy(const Arrival& one) {
     return {EventPtr(one.event ? gst_event_ref(one.event.get()) : nullptr),
             BufferPtr(one.buffer ? gst_buffer_ref(one.buffer.get()) : nullptr), one.segment,
@@ -245,11 +278,15 @@ class Branch {
   }
 
   static GstFlowReturn chain(GstPad* self, GstObject*, GstBuffer* buffer) noexcept {
-    return of(self).take(BufferPtr(buffer));
+    BufferPtr taken(buffer);
+    const Visit visit(self);
+    return visit.branch == nullptr ? GST_FLOW_FLUSHING : visit.branch->take(std::move(taken));
   }
   static gboolean handle_event(GstPad* self, GstObject*, GstEvent* event) noexcept {
-    of(self).take_event(EventPtr(event));
-    return TRUE;
+    EventPtr taken(event);
+    const Visit visit(self);
+    if (visit.branch != nullptr) visit.branch->take_event(std::move(taken));
+    return visit.branch != nullptr;
   }
 
   GstFlowReturn take(BufferPtr buffer) {
