@@ -109,14 +109,14 @@ class Limb {
     link_again();
     reconfigure();
     // It may be on its way through older recordings, which take a seek of their own.
-    for (int tries = 0; tries < 10; ++tries) {
+    for (int tries = 1; tries < 20; ++tries) {
       const std::uint64_t units = judge_.standing().units;
       const bool sought = seek_to(0);
       const auto through = [&](const Judge::Standing& now) {
         return now.generation == generation && now.ended && sought && now.next == length &&
                (!all_is_kept || now.units >= units + length);
       };
-      if (judge_.wait_for(through, std::chrono::seconds(3))) return;
+      if (judge_.wait_for(through, tries * std::chrono::milliseconds(200))) return;
     }
     std::fprintf(stderr, "%s; wanted: generation %llu of %llu units\n", judge_.told().c_str(),
                  static_cast<unsigned long long>(generation),

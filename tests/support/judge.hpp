@@ -56,7 +56,7 @@ class Judge {
     return stands_;
   }
   template <class Predicate>
-  bool wait_for(const Predicate& is_so, std::chrono::seconds patience) const {
+  bool wait_for(const Predicate& is_so, std::chrono::milliseconds patience) const {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, patience, [&] { return is_so(stands_); });
   }
