@@ -28,6 +28,7 @@ bool Recorder::start(const Settings& settings) {
   } catch (const std::bad_alloc&) {
     GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT, ("There is no memory to begin with."),
                       (nullptr));
+    memory_.reset();
     claim_.give_up();
     return false;
   }
