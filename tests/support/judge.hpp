@@ -189,6 +189,8 @@ class Judge {
 
   // Of the first piece in a segment.
   void demand_begin(GstBuffer* buffer, std::uint64_t first, std::uint64_t count) {
+    // One that changes only how fast it is played goes on where it was.
+    if (first != 0 && first == stands_.next) return;
     must(GST_BUFFER_IS_DISCONT(buffer), "the first buffer of a segment is a discontinuity");
     must(is_disturbed() || first == 0, "an undisturbed branch begins at the beginning");
     if (form_ == Form::packets) {
