@@ -39,7 +39,11 @@ bool refuse(GError** error, GstURIError code, const std::string& why) {
 }
 
 bool name_of_channel(const std::string& text, Named& named, GError** error) {
-  const TextPtr name(g_uri_unescape_string(text.c_str() + std::string(kChannelScheme).size(), ""));
+  const std::size_t scheme = std::string(kChannelScheme).size();
+  if (g_ascii_strncasecmp(text.c_str(), kChannelScheme, scheme) != 0) {
+    return refuse(error, GST_URI_ERROR_BAD_URI, "a channel is written as catcher://NAME");
+  }
+  const TextPtr name(g_uri_unescape_string(text.c_str() + scheme, ""));
   if (name == nullptr || name.get()[0] == '\0') {
     return refuse(error, GST_URI_ERROR_BAD_REFERENCE, "catcher:// needs the name of a channel");
   }

@@ -37,7 +37,8 @@ Registry& registry() {
 
 // One of nothing costs something too, so that no number of them is for free.
 std::uint64_t cost_of(const Recording& recording) {
-  return sizeof(Recording) + recording.bytes()->stats().bytes_allocated;
+  return sizeof(Recording) + recording.bytes()->stats().bytes_allocated +
+         recording.timeline.allocated();
 }
 
 using Dropped = std::vector<std::shared_ptr<Recording>>;

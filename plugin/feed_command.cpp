@@ -100,9 +100,18 @@ GstFlowReturn ended(gpointer source) {
     case ChildProcess::Exit::late: return GST_FLOW_EOS;  // it prints nothing any more
     case ChildProcess::Exit::exited: break;
   }
+  const TextPtr command = shown(state.command);
+  if (!state.child->exit_status()) {
+    GST_ELEMENT_ERROR(source, RESOURCE, READ,
+                      ("How command \"%s\" has ended is not known.", command.get()),
+                      ("After %" G_GUINT64_FORMAT
+                       " bytes. Somebody else in this process reaps its children; let SIGCHLD have "
+                       "its default action, and wait for own children only.",
+                       state.bytes));
+    return GST_FLOW_ERROR;
+  }
   if (!state.child->has_failed()) return GST_FLOW_EOS;
   const int status = *state.child->exit_status();
-  const TextPtr command = shown(state.command);
   const TextPtr words = shown(state.child->last_words());
   const bool spoke = words.get()[0] != '\0';
   const std::string how = WIFEXITED(status) ? "exit status " + std::to_string(WEXITSTATUS(status))

@@ -17,6 +17,9 @@ namespace catcher::plugin {
 namespace {
 
 constexpr std::size_t kLastWords = 2048;
+// What is read at once of what nobody waits for: all that a pipe holds, by default. A program that
+// writes faster than it is read does not keep this from looking at anything else.
+constexpr std::size_t kAtOnce = 64 * 1024;
 // How often the leader is looked at where the kernel cannot say when it ends.
 constexpr std::chrono::milliseconds kLook{50};
 
@@ -66,6 +69,8 @@ void OwnedFd::close() noexcept {
 }
 
 ChildProcess::Started ChildProcess::start(char** argv) {
+  OwnedFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake.get() < 0) return {nullptr, G_SPAWN_ERROR_FAILED, g_strerror(errno)};
   GPid pid = 0;
   gint out = -1;
   gint err = -1;
@@ -78,15 +83,18 @@ ChildProcess::Started ChildProcess::start(char** argv) {
     g_error_free(error);
     return failed;
   }
-  return {std::unique_ptr<ChildProcess>(new ChildProcess(pid, OwnedFd(out), OwnedFd(err))), 0, {}};
+  return {std::unique_ptr<ChildProcess>(
+              new ChildProcess(pid, OwnedFd(out), OwnedFd(err), std::move(wake))),
+          0,
+          {}};
 }
 
-ChildProcess::ChildProcess(GPid pid, OwnedFd out, OwnedFd err)
+ChildProcess::ChildProcess(GPid pid, OwnedFd out, OwnedFd err, OwnedFd wake)
     : pid_(pid),
       out_(std::move(out)),
       err_(std::move(err)),
       exit_(open_exit(pid)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(std::move(wake)) {
   make_nonblocking(out_.get());
   make_nonblocking(err_.get());
 }
@@ -157,7 +165,7 @@ ChildProcess::Ready ChildProcess::wait(Deadline deadline) {
   const int count = ::poll(fds, std::size(fds), milliseconds_until(wake_up));
   Ready ready;
   if (count < 0) return ready;  // EINTR
-  ready.timed_out = count == 0 && deadline != kForever && Clock::now() >= deadline;
+  ready.timed_out = deadline != kForever && Clock::now() >= deadline;
   if (fds[1].revents != 0) hear();
   if (fds[3].revents != 0 || looks) look_at_exit();
   ready.out = fds[0].revents != 0;
@@ -179,12 +187,13 @@ void ChildProcess::look_at_exit() noexcept {
 }
 
 void ChildProcess::hear() noexcept {
-  char room[1024];
-  while (err_.get() >= 0) {
+  char room[4096];
+  for (std::size_t heard = 0; err_.get() >= 0 && heard < kAtOnce;) {
     const ssize_t got = ::read(err_.get(), room, sizeof room);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return err_.close();
+    heard += static_cast<std::size_t>(got);
     last_words_.append(room, static_cast<std::size_t>(got));
     if (last_words_.size() > kLastWords) last_words_.erase(0, last_words_.size() - kLastWords);
   }
@@ -192,8 +201,9 @@ void ChildProcess::hear() noexcept {
 
 void ChildProcess::discard() noexcept {
   char room[4096];
-  for (;;) {
+  for (std::size_t gone = 0; gone < kAtOnce;) {
     const ssize_t got = ::read(out_.get(), room, sizeof room);
+    if (got > 0) gone += static_cast<std::size_t>(got);
     if (got > 0 || (got < 0 && errno == EINTR)) continue;
     if (got == 0 || errno != EAGAIN) out_.close();
     return;

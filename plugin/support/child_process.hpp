@@ -83,7 +83,7 @@ class ChildProcess {
   const std::string& last_words() const noexcept { return last_words_; }
 
  private:
-  ChildProcess(GPid pid, OwnedFd out, OwnedFd err);
+  ChildProcess(GPid pid, OwnedFd out, OwnedFd err, OwnedFd wake);
 
   struct Ready {
     bool out = false, interrupted = false, timed_out = false;

@@ -286,6 +286,39 @@ START_TEST(a_command_whose_printing_waits_for_players_can_be_ended) {
 }
 END_TEST
 
+START_TEST(a_command_that_complains_without_end_can_be_ended) {
+  const NothingKept end;
+  Commanded player(script("echo $$; exec yes >&2"));
+  player.play();
+  const pid_t pid = printed_pid(player.branch);
+
+  player.element.to(GST_STATE_NULL);
+
+  wait_group_gone(pid);
+  ck_assert(is_reaped(pid));
+}
+END_TEST
+
+START_TEST(a_command_whose_end_is_not_known_has_failed) {
+  const NothingKept end;
+  struct sigaction before {};
+  struct sigaction ignored {};
+  ignored.sa_handler = SIG_IGN;
+  demand(::sigaction(SIGCHLD, &ignored, &before) == 0, "a signal can be ignored");
+  PostedError error;
+  {
+    Commanded player(script("echo one; exit 3"));
+    error = play_to_error(player);
+    ck_assert_text(text_of(player.branch), "one\n");
+  }
+  ::sigaction(SIGCHLD, &before, nullptr);
+
+  ck_assert(error.is(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ));
+  ck_assert(names(error.text, "not known"));
+  ck_assert(names(error.debug, "SIGCHLD"));
+}
+END_TEST
+
 START_TEST(signals_that_this_process_blocks_reach_a_command) {
   const NothingKept end;
   sigset_t term;
@@ -327,5 +360,7 @@ int main(int argc, char** argv) {
          what_a_failed_command_leaves_running_is_ended,
          a_command_that_closes_its_output_is_waited_for,
          a_command_whose_printing_waits_for_players_can_be_ended,
-         signals_that_this_process_blocks_reach_a_command}}});
+         signals_that_this_process_blocks_reach_a_command,
+         a_command_that_complains_without_end_can_be_ended,
+         a_command_whose_end_is_not_known_has_failed}}});
 }

@@ -106,6 +106,9 @@ START_TEST(uris_that_mean_nothing_are_refused) {
   Element source("catchersrc");
 
   ck_assert(!take_uri(source, "catcher://", GST_URI_ERROR_BAD_REFERENCE));
+  for (const char* uri : {"catcher:", "catcher:x", "catcher:/", "catcher:name1"}) {
+    ck_assert(!take_uri(source, uri, GST_URI_ERROR_BAD_URI));
+  }
   // On the list, and nobody here takes it.
   ck_assert(!take_uri(source, "catcher+s3://a/b", GST_URI_ERROR_UNSUPPORTED_PROTOCOL));
   ck_assert(!take_uri(source, "catcher+catcher://a", GST_URI_ERROR_UNSUPPORTED_PROTOCOL));
