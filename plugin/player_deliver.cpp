@@ -68,12 +68,12 @@ GstFlowReturn Player::resume() {
 
 // Offset of the next event, if it is known that there is one.
 std::uint64_t Player::next_event() {
-  if (!event_offset_ && playing_->events.next_serial() > event_serial_) {
+  const std::uint64_t serials = playing_->events.next_serial();
+  if (!event_offset_ && serials > event_serial_) {
     const auto logged = playing_->events.from(event_serial_);
-    if (logged) {
-      event_serial_ = logged->serial;
-      event_offset_ = logged->offset;
-    }
+    // What has left with its time is not waited for.
+    event_serial_ = logged ? logged->serial : serials;
+    if (logged) event_offset_ = logged->offset;
   }
   return event_offset_.value_or(kNowhere);
 }
@@ -82,6 +82,11 @@ GstFlowReturn Player::send_event() {
   auto logged = playing_->events.from(event_serial_);
   event_offset_.reset();
   if (!logged) return GST_FLOW_OK;
+  if (logged->offset > pieces_->offset()) {
+    // The one that was to come here has left with its time.
+    event_serial_ = logged->serial;
+    return GST_FLOW_OK;
+  }
   event_serial_ = logged->serial + 1;
   if (GST_EVENT_TYPE(logged->event.get()) == GST_EVENT_SEGMENT) {
     // Upstream's segment is behind the recording's stream time; a player has one of its own, and
@@ -105,9 +110,11 @@ GstFlowReturn Player::send_event() {
 GstFlowReturn Player::slow_down(std::uint64_t edge) {
   const bool timed = playing_->format() == GST_FORMAT_TIME;
   const std::int64_t until = pieces_->until();
-  if (timed && !playing_->is_finished() && until != kNoTime) {
-    Range range = this->range();
-    GstSegment& segment = range.segment;
+  Range range = this->range();
+  GstSegment& segment = range.segment;
+  // Where the window has passed the stop there is nothing to go on with.
+  const bool goes_on = segment.start <= segment.stop;
+  if (timed && goes_on && !playing_->is_finished() && until != kNoTime) {
     const auto position = std::clamp(static_cast<guint64>(std::max<std::int64_t>(until, 0)),
                                      segment.start, segment.stop);
     const GstClockTime ended = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, position);

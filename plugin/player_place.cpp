@@ -195,7 +195,9 @@ GstFlowReturn Player::begin_at(const Place& place) {
   // All that are at the live edge are in step with upstream, and so with each other.
   const bool in_step = at_live_edge && !host_.owns_time() && host_.is_beside_writer(recording);
   if (target_.base == Target::Base::by_place || in_step) {
-    segment.offset = 0;  // what is at segment.position is rendered at the base
+    // What is at the position is rendered at the base, wherever the segment begins.
+    const auto from = static_cast<guint64>(begins.time);
+    if (timed) segment.offset = backward ? segment.stop - from : from - segment.start;
     segment.base = timed ? base_at(begins) : 0;
   }
   segment.position = static_cast<guint64>(begins.time);

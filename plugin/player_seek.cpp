@@ -152,7 +152,8 @@ void Player::aim(const Seek& seek, bool keeps_time) {
   GstSegment& segment = range->segment;
   const bool flush = seek.has(GST_SEEK_FLAG_FLUSH);
   if (flush && keeps_time) segment.base = host_.base_of_seek(seek.seqnum);
-  if (placed_ && !flush && !seek.moves() && (seek.rate < 0) == (now.segment.rate < 0)) {
+  const bool turns = (seek.rate < 0) != (now.segment.rate < 0);
+  if (placed_ && !over_ && !flush && !seek.moves() && !turns) {
     // It goes on where it is, only faster or slower, or to another end.
     pieces_->cut_short();
     retimes_ = true;

@@ -245,6 +245,21 @@ void Recorder::log(GstEvent* event) {
   own_->changed.notify_all();
 }
 
+// A GAP with the timestamp that players give to a buffer of its time.
+void Recorder::log_gap(GstEvent* event, std::int64_t start) {
+  GstClockTime timestamp = GST_CLOCK_TIME_NONE;
+  GstClockTime duration = GST_CLOCK_TIME_NONE;
+  gst_event_parse_gap(event, &timestamp, &duration);
+  const GstClockTime played = timestamp_of(start, own_->time_shift());
+  if (played == timestamp || !GST_CLOCK_TIME_IS_VALID(played)) return log(event);
+  GstGapFlags flags{};
+  gst_event_parse_gap_flags(event, &flags);
+  const EventPtr moved(gst_event_new_gap(played, duration));
+  gst_event_set_gap_flags(moved.get(), flags);
+  gst_event_set_seqnum(moved.get(), gst_event_get_seqnum(event));
+  log(moved.get());
+}
+
 // Time goes on without data, and the window with it.
 bool Recorder::take_gap(GstEvent* event) {
   GstClockTime timestamp = GST_CLOCK_TIME_NONE;
@@ -255,7 +270,7 @@ bool Recorder::take_gap(GstEvent* event) {
                                ? start
                                : stream_time_of(segment_, timestamp + duration);
   if (end == kNoTime || (next_time_ != kNoTime && end <= next_time_)) {
-    log(event);
+    log_gap(event, start);
     return true;
   }
   if (!asked_) ask_upstream();
@@ -263,7 +278,7 @@ bool Recorder::take_gap(GstEvent* event) {
   if (own_->writer.offset() == 0 && next_time_ == kNoTime) own_->set_hollow_from(start);
   next_time_ = end;
   new_run_ = true;
-  log(event);
+  log_gap(event, start);
   window_.passed(start, end);
   own_->publish(next_time_);
   return keep_window(next_time_) == GST_FLOW_OK;

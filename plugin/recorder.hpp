@@ -74,6 +74,7 @@ class Recorder {
   bool take_segment(GstEvent* event);
   void take_caps(GstEvent* event);
   bool take_gap(GstEvent* event);
+  void log_gap(GstEvent* event, std::int64_t start);
   void log(GstEvent* event);
   void ask_upstream();
   GstFlowReturn take_raw(GstBuffer* buffer);

@@ -4,6 +4,8 @@
 // BUFFERING messages: for an application that pauses below 100 %, and never in vain.
 #include "plugin/buffering.hpp"
 
+#include <atomic>
+
 #include "tests/support/channel.hpp"
 #include "tests/support/frames.hpp"
 #include "tests/support/plugin_check.hpp"
@@ -124,7 +126,7 @@ class Caught {
   Element tee;
   Upstream upstream;
   Branch branch;
-  std::uint64_t given = 0;
+  std::atomic<std::uint64_t> given = 0;
 };
 
 START_TEST(nothing_is_posted_that_was_not_asked_for) {
