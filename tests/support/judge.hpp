@@ -112,11 +112,12 @@ class Judge {
     rewired_ = true;
   }
 
-  // The pad was deactivated: what it had got is forgotten there, an open flush too. What it is told
-  // again is no news here.
+  // The pad was deactivated: what it had got is forgotten there, an open flush too, and of one that
+  // comes meanwhile only the end is seen. What it is told again is no news here.
   void reset() {
     const std::lock_guard lock(mutex_);
     flushes_ = 0;
+    rewired_ = true;
     has_stream_ = stands_.ended = false;
     caps_.reset();
     gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
