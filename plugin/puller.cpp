@@ -330,8 +330,10 @@ std::uint64_t Puller::lag_bytes() const {
 
 bool activate(Player& player, Puller& puller, GstPadMode mode, bool active) {
   const bool pulls = mode == GST_PAD_MODE_PULL;
-  if (active && pulls && player.is_active()) player.activate(false);
-  if (active && !pulls && puller.is_active()) puller.activate(false);
+  // Also when it ends: two threads may end and begin it, and one of them be late. What GStreamer
+  // forgets of an inactive pad is to be told again.
+  if (pulls && player.is_active()) player.activate(false);
+  if (!pulls && puller.is_active()) puller.activate(false);
   return pulls ? puller.activate(active) : player.activate(active);
 }
 
