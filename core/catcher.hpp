@@ -31,6 +31,7 @@
 #include "config.hpp"
 #include "cursor.hpp"
 #include "event_count.hpp"
+#include "export.hpp"
 #include "fill_lock.hpp"
 #include "lease.hpp"
 #include "mutex.hpp"
@@ -61,7 +62,7 @@ enum class PinPolicy : std::uint8_t {
   hold,  // the window may not pass the range: a full writer gets `full`, or waits if it blocks
 };
 
-class Catcher : public std::enable_shared_from_this<Catcher> {
+class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   struct Private {};  // keeps construction to the factories
 
  public:
@@ -174,7 +175,7 @@ class Catcher : public std::enable_shared_from_this<Catcher> {
 
 // The pushing end. Move-only; one thread at a time.
 // Dropped before finish() or fail(), it fails the stream with Fault::writer_gone.
-class Writer {
+class CATCHER_API Writer {
  public:
   Writer() noexcept = default;
   explicit Writer(std::shared_ptr<Catcher> catcher) noexcept : catcher_(std::move(catcher)) {}
@@ -235,7 +236,7 @@ struct Catcher::Pushed {
 };
 
 // Keeps a range of a catcher readable, whatever the window does. Move-only.
-class PinnedRange {
+class CATCHER_API PinnedRange {
  public:
   PinnedRange() noexcept = default;
   PinnedRange(PinnedRange&& other) noexcept { swap(other); }

@@ -9,11 +9,13 @@
 #include <memory>
 #include <system_error>
 
+#include "export.hpp"
+
 namespace catcher {
 
 // Thread: allocate() by the rope's appender; deallocate() by any thread, also while
 // allocate() runs. Both are called once per chunk, never per read.
-class ChunkMemory {
+class CATCHER_API ChunkMemory {
  public:
   virtual ~ChunkMemory() = default;
   // `bytes` of memory aligned to a cache line, contents undefined; nullptr if there is none.
@@ -26,6 +28,6 @@ class ChunkMemory {
 };
 
 // The process heap. For chunks in a file see file_memory.hpp.
-std::shared_ptr<ChunkMemory> heap_memory() noexcept;
+CATCHER_API std::shared_ptr<ChunkMemory> heap_memory() noexcept;
 
 }  // namespace catcher

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "chunk_memory.hpp"
+#include "export.hpp"
 #include "status.hpp"
 
 namespace catcher {
@@ -19,7 +20,7 @@ namespace catcher {
 //   constant   every chunk is `first`
 //   linear     first, 2*first, 3*first, ... up to max
 //   geometric  first, 2*first, 4*first, ... up to max
-struct Growth {
+struct CATCHER_API Growth {
   enum class Kind : std::uint8_t { constant, linear, geometric };
 
   Kind kind = Kind::geometric;
@@ -46,7 +47,7 @@ enum class WhenFull : std::uint8_t {
 };
 
 // Settings of a rope, in elements.
-struct RopeConfig {
+struct CATCHER_API RopeConfig {
   Growth growth{};
   std::uint64_t length_hint = 0;  // size of the first chunk if not 0; no step of growth
   std::uint64_t max_size = 0;     // bound on what the rope owns; 0 = unlimited
@@ -63,7 +64,7 @@ struct RopeConfig {
 };
 
 // Settings of a catcher, in bytes.
-struct Config {
+struct CATCHER_API Config {
   Growth growth{};
   std::uint64_t length_hint = 0;  // the stream's length if known: sizes the first chunk
   std::uint64_t max_bytes = 0;    // 0 = unlimited

@@ -33,11 +33,12 @@
 #include <vector>
 
 #include "chunk_memory.hpp"
+#include "export.hpp"
 #include "mutex.hpp"
 
 namespace catcher {
 
-class FileMemory final : public ChunkMemory {
+class CATCHER_API FileMemory final : public ChunkMemory {
  public:
   struct Made {
     std::shared_ptr<FileMemory> memory;  // or nothing, and why

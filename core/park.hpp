@@ -9,11 +9,12 @@
 #include <atomic>
 #include <cstdint>
 
+#include "export.hpp"
 #include "wait.hpp"
 
 namespace catcher {
 
-struct FutexParking {
+struct CATCHER_API FutexParking {
   // Sleeps while `word` holds `expected`; may return early. False: the deadline has passed.
   // Thread: any.
   static bool park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "catcher.hpp"
+#include "export.hpp"
 #include "lease.hpp"
 #include "place.hpp"
 
@@ -36,7 +37,7 @@ struct [[nodiscard]] SeekResult {
   Status status = Status::ok;
 };
 
-class Reader {
+class CATCHER_API Reader {
  public:
   // Starts at offset 0, or at the oldest byte if that is gone.
   explicit Reader(std::shared_ptr<Catcher> catcher);

@@ -9,6 +9,7 @@
 #include <span>
 #include <system_error>
 
+#include "export.hpp"
 #include "status.hpp"
 #include "wait.hpp"
 
@@ -28,7 +29,7 @@ struct [[nodiscard]] SourceResult {
   }
 };
 
-class Source {
+class CATCHER_API Source {
  public:
   virtual ~Source() = default;
 

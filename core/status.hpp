@@ -12,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "export.hpp"
+
 namespace catcher {
 
 // One vocabulary for reads, writes, waits and settings.
@@ -29,7 +31,7 @@ enum class Status : std::uint8_t {
   bad_argument,   // the call or setting makes no sense; nothing was changed
 };
 
-std::string_view to_string(Status status) noexcept;
+CATCHER_API std::string_view to_string(Status status) noexcept;
 
 // Failures that the core itself finds out; a source's own errors pass through as they are.
 enum class Fault : std::uint8_t {
@@ -38,7 +40,7 @@ enum class Fault : std::uint8_t {
   writer_gone,       // the Writer was destroyed without finish() or fail()
 };
 
-const std::error_category& fault_category() noexcept;
+CATCHER_API const std::error_category& fault_category() noexcept;
 inline std::error_code make_error_code(Fault fault) noexcept {
   return {static_cast<int>(fault), fault_category()};
 }

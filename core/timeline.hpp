@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 
+#include "export.hpp"
 #include "rope.hpp"
 #include "status.hpp"
 
@@ -35,7 +36,7 @@ inline constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min()
 inline constexpr std::uint64_t kNoDuration = std::numeric_limits<std::uint64_t>::max();
 
 // A packet, or where a run of raw audio begins.
-struct Entry {
+struct CATCHER_API Entry {
   enum Flag : std::uint32_t {
     key_unit = 1u << 0,  // can be decoded without what came before
     run = 1u << 1,       // raw audio from here to the next entry's offset, or to the edge
@@ -83,7 +84,7 @@ struct Indexed {
   Entry entry{};
 };
 
-class Timeline {
+class CATCHER_API Timeline {
  public:
   explicit Timeline(std::shared_ptr<ChunkMemory> memory = heap_memory());
 

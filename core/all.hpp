@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Everything that a program uses of the library. Headers that are not named here are
+// installed only because these need them (docs/abi.md).
+#pragma once
+
+#include "catcher.hpp"
+#include "chunk_memory.hpp"
+#include "config.hpp"
+#include "file_memory.hpp"
+#include "lease.hpp"
+#include "reader.hpp"
+#include "source.hpp"
+#include "status.hpp"
+#include "timeline.hpp"
+#include "wait.hpp"
