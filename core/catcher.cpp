@@ -72,6 +72,23 @@ std::optional<std::uint64_t> Catcher::slowest_reader() const {
   return any ? std::optional(slowest(cursors_)) : std::nullopt;
 }
 
+Status Catcher::once_readable(std::uint64_t offset, ReadableRequest& request) {
+  using Entry = ReadableQueue::Entry;
+  const auto seen = [&] { return look(offset); };
+  for (;;) {
+    if (const auto now = seen()) {
+      const bool gone = now->status == Status::ok && offset < rope_.begin();
+      return gone ? Status::evicted : now->status;
+    }
+    if (pulls_) return Status::bad_argument;
+    switch (requests_.enter(request, offset, shared_from_this(), seen)) {
+      case Entry::entered: return Status::would_block;
+      case Entry::refused: return Status::bad_argument;
+      case Entry::settled: break;
+    }
+  }
+}
+
 Status Catcher::resume() {
   {
     Lock lock(mutex_);
@@ -87,6 +104,7 @@ std::uint64_t Catcher::attach(Cursor& cursor) {
   Lock lock(mutex_);
   const std::uint64_t oldest = rope_.begin();
   cursor.position.store(oldest, order::relaxed);  // relaxed: ordered by the lock
+  cursor.index = cursors_.size();
   cursors_.push_back(&cursor);
   return oldest;
 }
@@ -94,9 +112,9 @@ std::uint64_t Catcher::attach(Cursor& cursor) {
 void Catcher::detach(Cursor& cursor) noexcept {
   {
     Lock lock(mutex_);
-    const auto found = std::find(cursors_.begin(), cursors_.end(), &cursor);
-    assert(found != cursors_.end());
-    *found = cursors_.back();
+    assert(cursors_[cursor.index] == &cursor);
+    cursors_[cursor.index] = cursors_.back();
+    cursors_[cursor.index]->index = cursor.index;
     cursors_.pop_back();
   }
   moved();

@@ -35,6 +35,7 @@
 #include "fill_lock.hpp"
 #include "lease.hpp"
 #include "mutex.hpp"
+#include "readable_queue.hpp"
 #include "rope.hpp"
 #include "source.hpp"
 #include "status.hpp"
@@ -103,6 +104,13 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   [[nodiscard]] Status pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy,
                            PinnedRange& range) noexcept;
 
+  // Has `request` called back once the byte at `offset` is readable, or it ended or failed before
+  // that: `would_block`. `ok`, `end`, `failed` or `evicted`: it is so already, and the request is
+  // as it was. `bad_argument`: it waits already, is still with another catcher (cancel() it first),
+  // or this catcher cannot bring bytes without a thread that waits (see Config::executor). From
+  // then on the request keeps this catcher, until it is cancelled or ends.
+  [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
+
   // Makes everyone who waits in this catcher look again at what they wait for.
   void wake() noexcept { arrived_.notify_all(); }
 
@@ -135,6 +143,9 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // waits for this one from then on.
   std::uint64_t attach(Cursor& cursor);
   void detach(Cursor& cursor) noexcept;
+  // Bytes or a free fill lock; the end or a failure. Requires: no lock is held.
+  void tell_arrival() noexcept;
+  void tell_settled() noexcept;
   // A reader has moved far enough for a waiting writer to care.
   void moved() noexcept {
     if (config_.when_full == WhenFull::block) left_.notify_all();
@@ -162,6 +173,7 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
 
   EventCount<> arrived_;  // bytes, the end, a failure, a free fill lock
   EventCount<> left_;     // readers and holds that moved on
+  ReadableQueue requests_;
   FillLock<> filling_;
   std::unique_ptr<Source> source_;  // the fill lock's holder alone
   std::atomic<std::uint64_t> source_reads_{0};

@@ -19,12 +19,22 @@ Catcher::Reservation Catcher::try_reserve(std::size_t at_least) {
 
 void Catcher::commit(std::size_t bytes) noexcept {
   rope_.commit(bytes);
+  tell_arrival();
+}
+
+void Catcher::tell_arrival() noexcept {
   arrived_.notify_all();
+  requests_.arrived(rope_.end());
+}
+
+void Catcher::tell_settled() noexcept {
+  arrived_.notify_all();
+  requests_.tell_all(Status::ok);
 }
 
 void Catcher::finish() noexcept {
   rope_.finish(RopeState::finished);
-  arrived_.notify_all();
+  tell_settled();
 }
 
 void Catcher::fail(std::error_code error) noexcept {
@@ -32,7 +42,7 @@ void Catcher::fail(std::error_code error) noexcept {
     Lock lock(mutex_);
     set_failed(error);
   }
-  arrived_.notify_all();
+  tell_settled();
 }
 
 void Catcher::abandon() noexcept {
@@ -41,7 +51,7 @@ void Catcher::abandon() noexcept {
     writer_gone_ = true;
     if (rope_.state() == RopeState::open) set_failed(Fault::writer_gone);
   }
-  arrived_.notify_all();
+  tell_settled();
 }
 
 void Catcher::set_failed(std::error_code error) noexcept {

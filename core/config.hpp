@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -63,6 +64,10 @@ struct CATCHER_API RopeConfig {
   std::uint64_t bounded(std::uint64_t size) const noexcept;
 };
 
+// Runs what it is given once, later or on another thread: inside the call nothing has to happen,
+// and what is given may block. It may throw, and then it has run nothing.
+using Executor = std::function<void(std::function<void()>)>;
+
 // Settings of a catcher, in bytes.
 struct CATCHER_API Config {
   Growth growth{};
@@ -74,6 +79,9 @@ struct CATCHER_API Config {
   std::size_t read_burst = 4 * 1024;
   // Where chunks are; nothing: on the heap. After `out_of_memory` its error() says why.
   std::shared_ptr<ChunkMemory> memory{};
+  // Where work that may block is run, such as reads of a Source for readers that do not wait;
+  // nothing: such work is refused. Thread: called by any. Outlives the catcher.
+  Executor executor{};
 
   // Status::bad_argument names in `why` the setting and what to change. Thread: any.
   [[nodiscard]] Status validate(std::string* why = nullptr) const;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -21,6 +22,8 @@ struct alignas(kCacheLine) BasicCursor {
   typename Sync::template Atomic<std::uint64_t> position{0};
   // Whether a writer that waits when full waits for this reader.
   typename Sync::template Atomic<bool> holds_back{true};
+  // Its place in the catcher's list, which leaves it in O(1). Guarded by the list's lock.
+  std::size_t index = 0;
 };
 
 using Cursor = BasicCursor<>;

@@ -10,6 +10,8 @@ namespace catcher {
 namespace {
 
 constexpr std::uint64_t kLastOffset = std::numeric_limits<std::int64_t>::max();
+// For waits that end before the source is asked.
+constexpr auto kAtOnce = [] { return true; };
 
 }  // namespace
 
@@ -93,6 +95,30 @@ ReadResult Reader::wait_also(const Wait& wait, Catcher::Also also) {
   ReadResult waited = catcher_->await(offset(), wait, also);
   if (waited.status != Status::ok) return waited;
   return why_nothing(refresh());
+}
+
+ReadResult Reader::read_now(std::span<std::byte> out) {
+  if (out.empty()) return {};
+  if (place_.known() == 0) {
+    ReadResult waited = wait_or(Wait::none(), kAtOnce);
+    if (waited.status != Status::ok) return waited;
+  }
+  return read(out, Wait::none());
+}
+
+LeaseResult Reader::lease_now(std::size_t max_size) {
+  if (place_.known() == 0 && max_size != 0) {
+    ReadResult waited = wait_or(Wait::none(), kAtOnce);
+    if (waited.status != Status::ok) return {{}, waited.status, waited.error, waited.window};
+  }
+  return lease(max_size, Wait::none());
+}
+
+Status Reader::once_readable(ReadableRequest& request) {
+  if (place_.known() != 0) return Status::ok;
+  tell_writer();
+  const Status there = refresh();
+  return there == Status::would_block ? catcher_->once_readable(offset(), request) : there;
 }
 
 LeaseResult Reader::lease(std::size_t max_size, const Wait& wait) {

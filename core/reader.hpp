@@ -63,11 +63,21 @@ class CATCHER_API Reader {
   // The same without waiting: `would_block` if nothing is there. In a pulled catcher the source
   // is asked, and told not to wait.
   ReadResult try_read(std::span<std::byte> out) { return read(out, Wait::none()); }
+  // The same of what is there already: the source is not asked, so it never blocks, whatever the
+  // source does.
+  ReadResult read_now(std::span<std::byte> out);
   // Waits until `out` is full, or says why it is not; `bytes` counts what is in it.
   ReadResult read_full(std::span<std::byte> out, const Wait& wait = {});
 
   // The next bytes in one piece, at most `max_size` of them, without a copy.
   LeaseResult lease(std::size_t max_size, const Wait& wait = {});
+
+  // The same of what is there already, as read_now().
+  LeaseResult lease_now(std::size_t max_size);
+
+  // Has `request` called back once this reader has something to look at here: see
+  // Catcher::once_readable(). The request may outlive the reader.
+  [[nodiscard]] Status once_readable(ReadableRequest& request);
 
   // Waits until something can be read here (ok), or says why not.
   ReadResult wait(const Wait& wait = {}) { return wait_also(wait, {}); }
