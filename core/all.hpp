@@ -10,6 +10,7 @@
 #include "config.hpp"
 #include "file_memory.hpp"
 #include "lease.hpp"
+#include "readable.hpp"
 #include "reader.hpp"
 #include "source.hpp"
 #include "status.hpp"

@@ -23,6 +23,7 @@
 
 #include <memory>
 
+#include "export.hpp"
 #include "offset_heap.hpp"
 #include "status.hpp"
 
@@ -30,7 +31,7 @@ namespace catcher {
 
 class ReadableQueue;
 
-class ReadableRequest : private OffsetNode {
+class CATCHER_API ReadableRequest : private OffsetNode {
  public:
   // By the thread that brought the bytes, the end or the failure, which holds no lock but has its
   // own work to go on with: short, it wakes a loop or posts to an executor. It may enter this
