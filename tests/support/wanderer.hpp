@@ -22,10 +22,12 @@ namespace catcher::test {
 // Thread: one at a time.
 class Wanderer {
  public:
-  Wanderer(std::shared_ptr<Catcher> catcher, std::uint64_t seed)
+  // Reads up to `most` bytes at a time.
+  Wanderer(std::shared_ptr<Catcher> catcher, std::uint64_t seed, std::size_t most = 64)
       : catcher_(std::move(catcher)),
         random_(seed),
         reader_(catcher_),
+        room_(most),
         evicts_(catcher_->config().max_bytes != 0 &&
                 catcher_->config().when_full == WhenFull::evict) {}
 
@@ -50,13 +52,16 @@ class Wanderer {
     return reader_.offset();
   }
 
+  // How many bytes it has compared with the pattern.
+  std::uint64_t checked() const { return checked_; }
+  const std::shared_ptr<Catcher>& catcher() const { return catcher_; }
+
  private:
   Status read(const Wait& wait) {
-    std::byte room[64];
     const std::uint64_t offset = reader_.offset();
-    const ReadResult got = reader_.read(std::span(room).first(random_.up_to(64)), wait);
+    const ReadResult got = reader_.read(std::span(room_).first(random_.up_to(room_.size())), wait);
     demand(reader_.offset() == offset + got.bytes, "a read moves by what it gave", offset);
-    demand_pattern(std::span(room).first(got.bytes), offset);
+    check(std::span(room_).first(got.bytes), offset);
     return judge(got.status, got.window, offset);
   }
 
@@ -65,10 +70,10 @@ class Wanderer {
     LeaseResult got = reader_.lease(random_.up_to(100), wait);
     if (got.status != Status::ok) return judge(got.status, got.window, offset);
     demand(got.lease.offset() == offset && got.lease.size() > 0, "a lease begins here", offset);
-    demand_pattern(got.lease.bytes(), offset);
+    check(got.lease.bytes(), offset);
     leases_.push_back(std::move(got.lease));
     if (leases_.size() < 6) return Status::ok;
-    for (const Lease& kept : leases_) demand_pattern(kept.bytes(), kept.offset());
+    for (const Lease& kept : leases_) check(kept.bytes(), kept.offset());
     leases_.erase(leases_.begin(), leases_.begin() + 3);
     return Status::ok;
   }
@@ -113,7 +118,7 @@ class Wanderer {
     std::uint64_t next = begin;
     for (const Lease& piece : range.pieces()) {
       demand(piece.offset() == next, "pieces have neither gap nor overlap", next);
-      demand_pattern(piece.bytes(), next);
+      check(piece.bytes(), next);
       next += piece.size();
     }
     demand(next == end, "the pieces cover the range", next);
@@ -130,13 +135,20 @@ class Wanderer {
     return Status::ok;
   }
 
+  void check(std::span<const std::byte> bytes, std::uint64_t offset) {
+    demand_pattern(bytes, offset);
+    checked_ += bytes.size();
+  }
+
   bool blocks() const { return catcher_->config().when_full == WhenFull::block; }
 
   std::shared_ptr<Catcher> catcher_;
   Random random_;
   Reader reader_;
+  std::vector<std::byte> room_;
   const bool evicts_;
   std::vector<Lease> leases_;
+  std::uint64_t checked_ = 0;
 };
 
 }  // namespace catcher::test
