@@ -22,9 +22,11 @@ class Heap final : public ChunkMemory {
 }  // namespace
 
 std::shared_ptr<ChunkMemory> heap_memory() noexcept {
-  // Stateless, and outlives every rope: a lease may be dropped while the process exits.
-  static const auto* const heap = new std::shared_ptr<ChunkMemory>(std::make_shared<Heap>());
-  return *heap;
+  // Stateless, and outlives every rope: a lease may be dropped while the process exits. It needs
+  // no memory itself, neither for the object nor for a count.
+  alignas(Heap) static std::byte room[sizeof(Heap)];
+  static Heap* const heap = new (room) Heap;
+  return {std::shared_ptr<void>(), heap};
 }
 
 }  // namespace catcher
