@@ -82,6 +82,8 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   Catcher& operator=(const Catcher&) = delete;
 
   Window window() const noexcept { return rope_.window(); }
+  // No byte has come so far.
+  bool is_empty() const noexcept { return rope_.end() == 0; }
   // Stays true once it is.
   bool is_finished() const noexcept { return rope_.state() == RopeState::finished; }
   // Upstream failed, and nobody has called resume() since.
