@@ -15,6 +15,8 @@ class FaultCategory final : public std::error_category {
       case Fault::source_threw: return "the source threw an exception";
       case Fault::source_overran: return "the source claims more bytes than it had room for";
       case Fault::writer_gone: return "the writer went away before the stream was finished";
+      case Fault::transform_threw: return "the transform threw an exception";
+      case Fault::transform_overran: return "the transform claims more bytes than it had room for";
     }
     return "unknown fault";
   }

@@ -35,9 +35,11 @@ CATCHER_API std::string_view to_string(Status status) noexcept;
 
 // Failures that the core itself finds out; a source's own errors pass through as they are.
 enum class Fault : std::uint8_t {
-  source_threw = 1,  // Source::read threw
-  source_overran,    // Source::read claims more bytes than it was given room for
-  writer_gone,       // the Writer was destroyed without finish() or fail()
+  source_threw = 1,   // Source::read threw
+  source_overran,     // Source::read claims more bytes than it was given room for
+  writer_gone,        // the Writer was destroyed without finish() or fail()
+  transform_threw,    // Transform::transform threw
+  transform_overran,  // Transform::transform claims more bytes than it was given room for
 };
 
 CATCHER_API const std::error_category& fault_category() noexcept;

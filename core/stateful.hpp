@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// What a transform (or a source) of a catcher has found out: a checksum, a count, tags.
+//
+//   auto made = pull_through(std::move(source), std::make_shared<Checksum>());
+//   ...
+//   if (const Checksum* done = made.state.final_state()) print(done->value());
+//
+// Thread: any.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "catcher.hpp"
+#include "transform.hpp"
+
+namespace catcher {
+
+// Keeps both alive.
+template <class T>
+class Stateful {
+ public:
+  Stateful() noexcept = default;
+  // Requires: `catcher` is fed through `transform`, and by nothing else.
+  Stateful(std::shared_ptr<T> transform, std::shared_ptr<const Catcher> catcher) noexcept
+      : transform_(std::move(transform)), catcher_(std::move(catcher)) {}
+
+  // The state it ended in, which no longer changes; nullptr before the catcher has
+  // finished, and so for one that has failed, since it may be resumed.
+  const T* final_state() const noexcept {
+    // To see the end is to see all that the transform did before it.
+    return catcher_ != nullptr && catcher_->is_finished() ? transform_.get() : nullptr;
+  }
+
+  // The transform whatever it is doing: for what of T is itself thread-safe, nothing else.
+  // Requires: not an empty Stateful.
+  T& unchecked() const noexcept { return *transform_; }
+
+ private:
+  std::shared_ptr<T> transform_;
+  std::shared_ptr<const Catcher> catcher_;
+};
+
+// A catcher that pulls through a transform, and the state of that. As Catcher::Pulled: either
+// `catcher` is set, or `status` is not ok and `why` says what to change.
+template <class T>
+struct PulledThrough {
+  std::shared_ptr<Catcher> catcher{};
+  Stateful<T> state{};
+  Status status = Status::ok;
+  std::string why{};
+};
+
+template <class T>
+PulledThrough<T> pull_through(std::unique_ptr<Source> source, std::shared_ptr<T> transform,
+                              const Config& config = {}) {
+  if (transform == nullptr) {
+    return {nullptr, {}, Status::bad_argument, "transform: there is none; pull() needs none"};
+  }
+  auto made = Catcher::pull(transformed(std::move(source), transform), config);
+  if (made.status != Status::ok) return {nullptr, {}, made.status, std::move(made.why)};
+  return {made.catcher, Stateful<T>(std::move(transform), made.catcher), Status::ok, {}};
+}
+
+}  // namespace catcher
