@@ -5,14 +5,19 @@
 // installed only because these need them (docs/abi.md).
 #pragma once
 
+#include "block_transform.hpp"
 #include "catcher.hpp"
 #include "chunk_memory.hpp"
 #include "config.hpp"
 #include "file_memory.hpp"
 #include "lease.hpp"
+#include "loader.hpp"
 #include "readable.hpp"
 #include "reader.hpp"
 #include "source.hpp"
+#include "stateful.hpp"
 #include "status.hpp"
 #include "timeline.hpp"
+#include "transform.hpp"
+#include "transform_writer.hpp"
 #include "wait.hpp"

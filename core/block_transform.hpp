@@ -11,11 +11,12 @@
 #include <memory>
 #include <span>
 
+#include "export.hpp"
 #include "transform.hpp"
 
 namespace catcher {
 
-class BlockTransform : public Transform {
+class CATCHER_API BlockTransform : public Transform {
  public:
   // Requires: `block_bytes` is not 0.
   explicit BlockTransform(std::size_t block_bytes)

@@ -16,6 +16,7 @@
 #include <stop_token>
 
 #include "catcher.hpp"
+#include "export.hpp"
 #include "status.hpp"
 #include "wait.hpp"
 
@@ -24,11 +25,12 @@ namespace catcher {
 // Returns once all is loaded: `ok`, and `bytes` is the stream's length. Otherwise the reason:
 // `failed` with the error that readers get too, `cancelled`, `timed_out`, `would_block`,
 // `out_of_memory`, `full` (a held range), and `bytes` is what has come so far.
-ReadResult load_all(const std::shared_ptr<Catcher>& catcher, const Wait& wait = {}) noexcept;
+CATCHER_API ReadResult load_all(const std::shared_ptr<Catcher>& catcher,
+                                const Wait& wait = {}) noexcept;
 
 // Does the same in the background, on a thread of its own or wherever `Executor` runs it.
 // Move-only.
-class Loader {
+class CATCHER_API Loader {
  public:
   // Runs what it is given once, now or later, on a thread that may block. What it drops
   // without running it counts as cancelled.

@@ -18,6 +18,7 @@
 #include <memory>
 #include <span>
 
+#include "export.hpp"
 #include "source.hpp"
 #include "wait.hpp"
 
@@ -26,7 +27,7 @@ namespace catcher {
 // What a transform reads from: the source, with less to take care of. A read gives bytes
 // with `ok`, or none with a reason that is not; so whatever came together with bytes is told by the
 // next read. The end stays the end. A source that throws or overruns has failed.
-class TransformInput final : public Source {
+class CATCHER_API TransformInput final : public Source {
  public:
   // Requires: `source` outlives it.
   explicit TransformInput(Source& source) noexcept : source_(&source) {}
@@ -45,7 +46,7 @@ class TransformInput final : public Source {
   std::uint64_t bytes_ = 0;
 };
 
-class Transform {
+class CATCHER_API Transform {
  public:
   virtual ~Transform() = default;
 
@@ -71,7 +72,7 @@ class Transform {
 };
 
 // Gives what it gets.
-class IdentityTransform final : public Transform {
+class CATCHER_API IdentityTransform final : public Transform {
  public:
   SourceResult transform(TransformInput& in, std::span<std::byte> space,
                          const Wait& wait) override {
@@ -82,7 +83,7 @@ class IdentityTransform final : public Transform {
 // Runs a transform, and makes sure of what it is promised and of what it promises. Nothing
 // throws: std::bad_alloc is errc::not_enough_memory, anything else Fault::transform_threw.
 // Thread: one at a time.
-class TransformRun {
+class CATCHER_API TransformRun {
  public:
   // Requires: not null.
   explicit TransformRun(std::shared_ptr<Transform> transform) noexcept;
@@ -108,7 +109,7 @@ class TransformRun {
 
 // A source that gives what `transform` makes of what `source` gives. Keep another pointer to the
 // transform to ask for its state (stateful.hpp).
-class TransformSource final : public Source {
+class CATCHER_API TransformSource final : public Source {
  public:
   // Requires: neither is null.
   TransformSource(std::unique_ptr<Source> source, std::shared_ptr<Transform> transform) noexcept;

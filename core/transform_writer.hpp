@@ -18,11 +18,12 @@
 #include <system_error>
 
 #include "catcher.hpp"
+#include "export.hpp"
 #include "transform.hpp"
 
 namespace catcher {
 
-class TransformWriter {
+class CATCHER_API TransformWriter {
  public:
   // Requires: neither is empty.
   TransformWriter(Writer writer, std::shared_ptr<Transform> transform);
