@@ -76,11 +76,13 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // The returned Writer pushes.
   static Pushed push(const Config& config = {});
 
+  // For the factories alone.
   Catcher(Private, std::unique_ptr<Source> source, const Config& config);
   ~Catcher();
   Catcher(const Catcher&) = delete;
   Catcher& operator=(const Catcher&) = delete;
 
+  // What can be read now, in bytes from the first one ever; it may have moved on already.
   Window window() const noexcept { return rope_.window(); }
   // No byte has come so far.
   bool is_empty() const noexcept { return rope_.end() == 0; }
@@ -90,10 +92,12 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   bool has_failed() const noexcept { return rope_.state() == RopeState::failed; }
   // Bytes from offset 0 to the end, once that is known.
   std::optional<std::uint64_t> length() const noexcept;
+  // Takes a lock for the number of readers: not for every read.
   Stats stats() const;
   // Up to where the slowest of the readers has read that a writer would wait for; nothing if there
   // is none.
   std::optional<std::uint64_t> slowest_reader() const;
+  // As it was made.
   const Config& config() const noexcept { return config_; }
 
   // After a failure: readers ask the source again, or the Writer may go on. What was caught
@@ -192,11 +196,13 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
 class CATCHER_API Writer {
  public:
   Writer() noexcept = default;
+  // Made by Catcher::push() alone: there is one writer a catcher.
   explicit Writer(std::shared_ptr<Catcher> catcher) noexcept : catcher_(std::move(catcher)) {}
   Writer(Writer&&) noexcept = default;
   Writer& operator=(Writer&& other) noexcept;
   ~Writer();
 
+  // Whether it has a catcher to write into.
   explicit operator bool() const noexcept { return catcher_ != nullptr; }
 
   // Writable memory for `at_least` bytes or more, in one piece, right behind the edge.
@@ -236,17 +242,19 @@ class CATCHER_API Writer {
   std::shared_ptr<Catcher> catcher_;
 };
 
+// What pull() made.
 struct Catcher::Pulled {
-  std::shared_ptr<Catcher> catcher{};
-  Status status = Status::ok;
-  std::string why{};
+  std::shared_ptr<Catcher> catcher{};  // nothing unless `status` is ok
+  Status status = Status::ok;          // or `bad_argument`
+  std::string why{};                   // the setting, and what to change
 };
 
+// What push() made.
 struct Catcher::Pushed {
-  std::shared_ptr<Catcher> catcher{};
-  Writer writer{};
-  Status status = Status::ok;
-  std::string why{};
+  std::shared_ptr<Catcher> catcher{};  // nothing unless `status` is ok
+  Writer writer{};                     // the one there is
+  Status status = Status::ok;          // or `bad_argument`
+  std::string why{};                   // the setting, and what to change
 };
 
 // Keeps a range of a catcher readable, whatever the window does. Move-only.
@@ -262,7 +270,9 @@ class CATCHER_API PinnedRange {
 
   // The range, piece by piece, in order; without gap or overlap.
   std::span<const Lease> pieces() const noexcept { return pieces_; }
+  // What is pinned: [begin, end) in bytes.
   Window range() const noexcept { return range_; }
+  // Lets go of it, and wakes a writer that waits for that.
   void release() noexcept;
 
  private:

@@ -20,6 +20,7 @@ class CATCHER_API ChunkMemory {
   virtual ~ChunkMemory() = default;
   // `bytes` of memory aligned to a cache line, contents undefined; nullptr if there is none.
   virtual void* allocate(std::size_t bytes) noexcept = 0;
+  // Takes a block of allocate() back, of the size that was asked for.
   virtual void deallocate(void* memory, std::size_t bytes) noexcept = 0;
   // Why allocate() gave nothing, the last time that it did. Thread: any.
   virtual std::error_code error() const noexcept {

@@ -22,16 +22,20 @@ namespace catcher {
 //   linear     first, 2*first, 3*first, ... up to max
 //   geometric  first, 2*first, 4*first, ... up to max
 struct CATCHER_API Growth {
+  // What a chunk's size is made of.
   enum class Kind : std::uint8_t { constant, linear, geometric };
 
-  Kind kind = Kind::geometric;
-  std::uint64_t first = 16 * 1024;
-  std::uint64_t max = 256 * 1024;
+  Kind kind = Kind::geometric;      // which of them
+  std::uint64_t first = 16 * 1024;  // size of the first chunk, 1 or more
+  std::uint64_t max = 256 * 1024;   // size of the largest, no less than the first
 
+  // Chunks of one size.
   static Growth constant(std::uint64_t size) { return {Kind::constant, size, size}; }
+  // Each larger than the one before by the first one.
   static Growth linear(std::uint64_t first, std::uint64_t max) {
     return {Kind::linear, first, max};
   }
+  // Each twice as large as the one before.
   static Growth geometric(std::uint64_t first, std::uint64_t max) {
     return {Kind::geometric, first, max};
   }
@@ -49,6 +53,7 @@ enum class WhenFull : std::uint8_t {
 
 // Settings of a rope, in elements.
 struct CATCHER_API RopeConfig {
+  // Of chunks.
   Growth growth{};
   std::uint64_t length_hint = 0;  // size of the first chunk if not 0; no step of growth
   std::uint64_t max_size = 0;     // bound on what the rope owns; 0 = unlimited
@@ -61,6 +66,7 @@ struct CATCHER_API RopeConfig {
   }
   // Size of the first chunk if there is a hint, bound by the window.
   std::uint64_t hinted_size() const noexcept { return bounded(length_hint); }
+  // `size`, or what the window allows of it.
   std::uint64_t bounded(std::uint64_t size) const noexcept;
 };
 
@@ -70,9 +76,11 @@ using Executor = std::function<void(std::function<void()>)>;
 
 // Settings of a catcher, in bytes.
 struct CATCHER_API Config {
+  // Of chunks, in bytes.
   Growth growth{};
   std::uint64_t length_hint = 0;  // the stream's length if known: sizes the first chunk
   std::uint64_t max_bytes = 0;    // 0 = unlimited
+  // What to do when that is reached.
   WhenFull when_full = WhenFull::evict;
   // A source is asked for this much at least, or for what the chunk in hand still holds: the
   // chunks of a pulled catcher are no smaller, as far as max_bytes allows.
@@ -85,7 +93,9 @@ struct CATCHER_API Config {
 
   // Status::bad_argument names in `why` the setting and what to change. Thread: any.
   [[nodiscard]] Status validate(std::string* why = nullptr) const;
+  // What these mean for the rope of a catcher that is pushed into, and of one that pulls.
   RopeConfig pushed_rope() const noexcept { return {growth, length_hint, max_bytes}; }
+  // See above.
   RopeConfig pulled_rope() const noexcept;
 };
 

@@ -40,9 +40,10 @@ namespace catcher {
 
 class CATCHER_API FileMemory final : public ChunkMemory {
  public:
+  // What create() made.
   struct Made {
     std::shared_ptr<FileMemory> memory;  // or nothing, and why
-    std::error_code error;
+    std::error_code error;               // why
   };
   // `path_template` ends in XXXXXX, which is replaced to make a name that nobody has; the name is
   // gone before this returns. The file's mode is 0600, and it is not inherited by programs that
@@ -58,6 +59,7 @@ class CATCHER_API FileMemory final : public ChunkMemory {
 
   // Whole pages begin at one; what is smaller or odd shares pages with its neighbours.
   void* allocate(std::size_t bytes) noexcept override;
+  // Gives its pages back to the file system if nobody else is on them.
   void deallocate(void* memory, std::size_t bytes) noexcept override;
   std::error_code error() const noexcept override;
 

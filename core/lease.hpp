@@ -22,13 +22,17 @@ namespace catcher {
 class Lease {
  public:
   Lease() noexcept = default;
+  // For readers: `bytes` lie in the pinned chunk.
   Lease(Pin<std::byte> pin, std::span<const std::byte> bytes, std::uint64_t offset) noexcept
       : pin_(std::move(pin)), bytes_(bytes), offset_(offset) {}
 
+  // Readable as long as this lease, or one shared from it, lives.
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  // In bytes.
   std::size_t size() const noexcept { return bytes_.size(); }
   // Where in the stream bytes() begins.
   std::uint64_t offset() const noexcept { return offset_; }
+  // Whether it holds anything.
   explicit operator bool() const noexcept { return static_cast<bool>(pin_); }
 
   // Another view of bytes()[from, from + size), cut to what is there. Costs one count.
@@ -46,10 +50,10 @@ class Lease {
 
 // A lease, or why there is none.
 struct [[nodiscard]] LeaseResult {
-  Lease lease{};
-  Status status = Status::ok;
-  std::error_code error{};  // set when status is `failed`
-  Window window{};          // set when status is `evicted`
+  Lease lease{};               // empty unless `status` is ok
+  Status status = Status::ok;  // as of a read
+  std::error_code error{};     // set when status is `failed`
+  Window window{};             // set when status is `evicted`
 };
 
 }  // namespace catcher

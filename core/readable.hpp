@@ -42,6 +42,7 @@ class CATCHER_API ReadableRequest : private OffsetNode {
   // `out_of_memory` of a catcher that pulls; entering again tries again.
   using Callback = void (*)(void* context, Status status) noexcept;
 
+  // `context` is handed to the callback. Waits for nothing yet.
   ReadableRequest(void* context, Callback callback) noexcept
       : callback_(callback), context_(context) {}
   ~ReadableRequest();

@@ -23,6 +23,7 @@
 
 namespace catcher {
 
+// What the distance of a seek counts from.
 enum class Whence : std::uint8_t {
   start,    // offset 0, also when that is evicted
   current,  // where the reader is
@@ -33,8 +34,8 @@ enum class Whence : std::uint8_t {
 
 // Where a seek went; `bad_argument` and the old place if it could not be carried out.
 struct [[nodiscard]] SeekResult {
-  std::uint64_t offset = 0;
-  Status status = Status::ok;
+  std::uint64_t offset = 0;    // of the next byte to be read
+  Status status = Status::ok;  // `ok` or `bad_argument`
 };
 
 class CATCHER_API Reader {
@@ -99,6 +100,7 @@ class CATCHER_API Reader {
   // Moves forward over bytes that exist, waiting for them as read_full() does.
   ReadResult skip(std::uint64_t count, const Wait& wait = {});
 
+  // Of the next byte, counted from the first one ever.
   std::uint64_t offset() const noexcept { return place_.offset(); }
   // Bytes that can be read now without waiting. Only grows, but for eviction: then it is
   // what is left of the chunk that this reader holds.
@@ -107,6 +109,7 @@ class CATCHER_API Reader {
   // Whether a writer that waits when full waits for this reader. On by default.
   void set_holds_back(bool holds_back) noexcept;
 
+  // What is read; kept alive by this.
   const std::shared_ptr<Catcher>& catcher() const noexcept { return catcher_; }
 
  private:

@@ -18,12 +18,15 @@ namespace catcher {
 // `bytes` were written at the front of the space. They count whatever the status says, so
 // the last bytes may come together with the end, or with the error that follows them.
 struct [[nodiscard]] SourceResult {
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;       // at most the size of the space
   Status status = Status::ok;  // ok, end, would_block, cancelled, timed_out or failed
   std::error_code error{};     // for failed
 
+  // More may come.
   static SourceResult some(std::size_t bytes) { return {bytes, Status::ok, {}}; }
+  // Nothing comes after these bytes.
   static SourceResult at_end(std::size_t bytes = 0) { return {bytes, Status::end, {}}; }
+  // Readers get `error` after these bytes. Asked again only after Catcher::resume().
   static SourceResult failure(std::error_code error, std::size_t bytes = 0) {
     return {bytes, Status::failed, error};
   }

@@ -31,6 +31,7 @@ enum class Status : std::uint8_t {
   bad_argument,   // the call or setting makes no sense; nothing was changed
 };
 
+// In words, for a log. Thread: any, as all here.
 CATCHER_API std::string_view to_string(Status status) noexcept;
 
 // Failures that the core itself finds out; a source's own errors pass through as they are.
@@ -42,7 +43,9 @@ enum class Fault : std::uint8_t {
   transform_overran,  // Transform::transform claims more bytes than it was given room for
 };
 
+// The category of Fault, named "catcher".
 CATCHER_API const std::error_category& fault_category() noexcept;
+// Makes a Fault comparable with any std::error_code.
 inline std::error_code make_error_code(Fault fault) noexcept {
   return {static_cast<int>(fault), fault_category()};
 }
@@ -50,8 +53,8 @@ inline std::error_code make_error_code(Fault fault) noexcept {
 // What can be read of a stream now: offsets [begin, end) in bytes (or entries, for
 // a rope of entries).
 struct Window {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
+  std::uint64_t begin = 0;  // the oldest that is kept
+  std::uint64_t end = 0;    // where the next will be
 
   friend bool operator==(const Window&, const Window&) = default;
 };
@@ -59,16 +62,16 @@ struct Window {
 // A read delivers `bytes`, and with none of them the reason why. Bytes come first:
 // a read that has any is `ok`, and whatever follows is told by the next one.
 struct [[nodiscard]] ReadResult {
-  std::size_t bytes = 0;
-  Status status = Status::ok;
-  std::error_code error{};  // set when status is `failed`
-  Window window{};          // set when status is `evicted`: the window at that moment
+  std::size_t bytes = 0;       // how many were read
+  Status status = Status::ok;  // why there are no more; `ok` if that is not known yet
+  std::error_code error{};     // set when status is `failed`
+  Window window{};             // set when status is `evicted`: the window at that moment
 };
 
 // A write takes `bytes`, and says why if they are fewer than were offered.
 struct [[nodiscard]] WriteResult {
-  std::size_t bytes = 0;
-  Status status = Status::ok;
+  std::size_t bytes = 0;       // how many were taken
+  Status status = Status::ok;  // why not all
 };
 
 }  // namespace catcher

@@ -32,11 +32,14 @@
 
 namespace catcher {
 
+// No time is known.
 inline constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
+// No duration is known.
 inline constexpr std::uint64_t kNoDuration = std::numeric_limits<std::uint64_t>::max();
 
 // A packet, or where a run of raw audio begins.
 struct CATCHER_API Entry {
+  // Bits of `flags`.
   enum Flag : std::uint32_t {
     key_unit = 1u << 0,  // can be decoded without what came before
     run = 1u << 1,       // raw audio from here to the next entry's offset, or to the edge
@@ -51,24 +54,30 @@ struct CATCHER_API Entry {
   // before the first time. Times are searched by this, since PTS may be reordered.
   std::int64_t order = kNoTime;
   std::uint64_t duration = kNoDuration;  // ns; of a run: unused
-  std::uint64_t offset = 0;
-  std::uint32_t size = 0;            // bytes; of a run: bytes per frame
-  std::uint32_t flags = 0;           // Flag, or-ed
+  std::uint64_t offset = 0;              // of its first byte
+  std::uint32_t size = 0;                // bytes; of a run: bytes per frame
+  std::uint32_t flags = 0;               // Flag, or-ed
   std::uint32_t since_key = kNoKey;  // entries since the nearest key unit at or before; 0 in itself
   // Of a run: frames per second. Of a packet: the appender's own note, see note().
   std::uint32_t rate = 0;
 
+  // No key unit is before it.
   static constexpr std::uint32_t kNoKey = std::numeric_limits<std::uint32_t>::max();
 
+  // A run of raw audio, not a packet.
   bool is_run() const noexcept { return (flags & run) != 0; }
+  // Can be decoded without what came before.
   bool is_key() const noexcept { return (flags & key_unit) != 0; }
+  // Of a packet: what its appender gave with it.
   std::uint32_t note() const noexcept { return is_run() ? 0 : rate; }
+  // The packet's own DTS, or kNoTime.
   std::int64_t dts() const noexcept { return (flags & has_dts) != 0 ? order : kNoTime; }
 
-  // Of a run. Time of the frame that begins at or before `at`, and offset of the frame that
-  // holds `time` (the first frame for earlier times), rounded down; exact, without overflow for
-  // any 63-bit operands whose result fits, saturating otherwise. Requires: is_run().
+  // Of a run. Time in ns of the frame that begins at or before offset `at`, rounded down; exact,
+  // without overflow for any 63-bit operands whose result fits, saturating otherwise. Requires:
+  // is_run(), as the next two.
   std::int64_t time_at(std::uint64_t at) const noexcept;
+  // The reverse, as exact: offset of the frame that holds `time` (the first for earlier times).
   std::uint64_t offset_at(std::int64_t time) const noexcept;
   // Of a run: offset of the first frame whose time is at or beyond `time`.
   std::uint64_t first_from(std::int64_t time) const noexcept {
@@ -80,12 +89,13 @@ static_assert(sizeof(Entry) == 48, "48 bytes an entry is the budget");
 
 // An entry and its number.
 struct Indexed {
-  std::uint64_t index = 0;
-  Entry entry{};
+  std::uint64_t index = 0;  // counted from the first entry ever
+  Entry entry{};            // a copy
 };
 
 class CATCHER_API Timeline {
  public:
+  // `memory` is where its entries are.
   explicit Timeline(std::shared_ptr<ChunkMemory> memory = heap_memory());
 
   // ---- appender -----------------------------------------------------------------
@@ -102,13 +112,13 @@ class CATCHER_API Timeline {
                                   std::uint32_t flags = 0);
   // What is known of one packet. `flags`: key_unit, discont, header.
   struct Packet {
-    std::int64_t pts = kNoTime;
-    std::int64_t dts = kNoTime;
-    std::uint64_t duration = kNoDuration;
-    std::uint64_t offset = 0;
-    std::uint32_t size = 0;
-    std::uint32_t flags = 0;
-    std::uint32_t note = 0;  // whatever the appender wants to be told of it again
+    std::int64_t pts = kNoTime;            // ns, as the next two
+    std::int64_t dts = kNoTime;            // never falls
+    std::uint64_t duration = kNoDuration;  // not searched by
+    std::uint64_t offset = 0;              // of its first byte
+    std::uint32_t size = 0;                // bytes
+    std::uint32_t flags = 0;               // Entry::Flag, or-ed
+    std::uint32_t note = 0;                // whatever the appender wants to be told of it again
   };
   // `bad_argument`: an offset before the newest entry's end (of a run: its beginning), or a DTS
   // before the newest `order`. Without any time it inherits that.
@@ -128,6 +138,7 @@ class CATCHER_API Timeline {
   // next look costs nothing shared. Used by one thread at a time, within the timeline's life.
   class Probe {
    public:
+    // Looks at nothing yet.
     explicit Probe(const Timeline& timeline) noexcept : entries_(&timeline.entries_) {}
     // Entry number `index`, until the next call; nullptr if it is not there (yet, or any more).
     const Entry* at(std::uint64_t index) noexcept;
@@ -156,6 +167,7 @@ class CATCHER_API Timeline {
   //   after     the first one with pts >= time; nothing if there is none yet
   //   nearest   whichever of the two is closer, the earlier one of a tie
   enum class Snap : std::uint8_t { before, after, nearest };
+  // Finds one, in O(log entries) and the few that are reordered.
   std::optional<Indexed> key_unit(std::int64_t time, Snap snap,
                                   std::uint64_t oldest = 0) const noexcept;
 
