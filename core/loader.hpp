@@ -41,6 +41,7 @@ class CATCHER_API Loader {
   // Starts it. Throws std::bad_alloc alone; a thread that cannot be had, or an executor that
   // throws, is found in the result as `failed`.
   explicit Loader(std::shared_ptr<Catcher> catcher);
+  // The same, run by `executor`.
   Loader(std::shared_ptr<Catcher> catcher, const Executor& executor);
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&& other) noexcept;
@@ -50,6 +51,7 @@ class CATCHER_API Loader {
 
   // Stops soon, in the midst of a read of the source too. Loses nothing: readers go on there.
   void cancel() noexcept;
+  // Whether wait() would not have to. Stays true.
   bool is_done() const noexcept;
   // What load_all() has said, once it has; `would_block`, `timed_out` or `cancelled` (by `wait`) if
   // that takes too long. May be asked again, by any thread.

@@ -47,12 +47,13 @@ class Stateful {
 // `catcher` is set, or `status` is not ok and `why` says what to change.
 template <class T>
 struct PulledThrough {
-  std::shared_ptr<Catcher> catcher{};
-  Stateful<T> state{};
-  Status status = Status::ok;
-  std::string why{};
+  std::shared_ptr<Catcher> catcher{};  // to be read
+  Stateful<T> state{};                 // to be asked
+  Status status = Status::ok;          // or `bad_argument`
+  std::string why{};                   // the setting, and what to change
 };
 
+// Makes both. As Catcher::pull(), also in its errors.
 template <class T>
 PulledThrough<T> pull_through(std::unique_ptr<Source> source, std::shared_ptr<T> transform,
                               const Config& config = {}) {

@@ -1,34 +1,38 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""check_promises.py DOC TOP: each promise that DOC lists is kept by a test that there is.
+"""check_promises.py DOC TOP HEADING...: each promise that DOC lists is kept by a test that there is.
 
-Under `## Promises and their tests` stands a table: a name, the promise, and what tests it, as
+Under each `## HEADING` stands a table: a name, the promise, and what tests it, as
 `PROGRAM`: `case`, with `;` between several. A PROGRAM is a file of TOP/tests that stands in the list
-of a meson.build, and has the case as START_TEST(case).
+of a meson.build, and has the case as START_TEST(case). What has no cases is named by the folder
+that it is in: model `PROGRAM`, stress `PROGRAM`.
 """
 import pathlib
 import re
 import sys
 
-HEADING = "## Promises and their tests"
 ROW = re.compile(r"^\| `([^`]*)` \|(.*)\|(.*)\|$")
-TEST = re.compile(r"`([\w/]+)`: `(\w+)`")
+TEST = re.compile(r"`([\w/]+)`: `(\w+)`|\b(model|stress) `(\w+)`")
 CASE = re.compile(r"START_TEST\((\w+)\)")
 LISTED = re.compile(r"^\s*'(\w+)',", re.MULTILINE)
 
 doc, top = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-section = doc.read_text().partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
-cases = {}
+cases, folders, section = {}, {}, []
+for heading in sys.argv[3:]:
+    found = doc.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0].splitlines()
+    rows = [line for line in found if line.startswith("|")]
+    if len(rows) < 3:
+        sys.exit(f"{doc} has no table below {heading}")
+    section += rows[2:]
 for lists in (top / "tests").glob("*/meson.build"):
     for name in LISTED.findall(lists.read_text()):
         source = lists.parent / f"{name}.cpp"
         if source.exists():
             cases[name] = set(CASE.findall(source.read_text()))
+            folders[name] = lists.parent.name
 
 names, tests, faults = set(), 0, []
-for line in section.splitlines():
-    if not line.startswith("|") or set(line) <= set("|- ") or line.startswith("| name |"):
-        continue
+for line in section:
     row = ROW.match(line)
     if not row:
         faults.append(f"not a name, a promise and its tests: {line}")
@@ -42,9 +46,12 @@ for line in section.splitlines():
     found = TEST.findall(tested)
     if not found or TEST.sub("", tested).strip(" ;"):
         faults.append(f"{name}: not a list of tests: {tested or 'nothing'}")
-    for program, case in found:
+    for program, case, folder, whole in found:
         tests += 1
-        if program not in cases:
+        if whole:
+            if folders.get(whole) != folder:
+                faults.append(f"{name}: {folder} has no {whole}")
+        elif program not in cases:
             faults.append(f"{name}: {program} is in no list of tests")
         elif case not in cases[program]:
             faults.append(f"{name}: {program} has no {case}")
