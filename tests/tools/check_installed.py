@@ -67,6 +67,13 @@ def layout(root, prefix, libdir):
     faults += [f"not installed: core/{path}" for path in sorted(
         path.relative_to(top / "core") for path in (top / "core").glob("*.hpp"))
                if path not in installed]
+    # Whoever adds a header says whether it is API.
+    api = set(re.findall(r'^#include "(.*)"', (top / "core" / "all.hpp").read_text(), re.MULTILINE))
+    other = set(re.findall(r"`([\w/]+\.hpp)`", (top / "docs" / "abi.md").read_text()))
+    names = {path.as_posix() for path in installed} - {"all.hpp"}
+    faults += [f"neither in all.hpp nor in docs/abi.md: {name}" for name in sorted(
+        name for name in names - api - other if not name.startswith("adapters/"))]
+    faults += [f"in docs/abi.md, but not there: {name}" for name in sorted(other - names)]
     print(*faults, f"{len(there)} files, {len(headers)} headers, {len(faults)} faults", sep="\n")
     return not faults
 
