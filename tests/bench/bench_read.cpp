@@ -3,6 +3,7 @@
 //
 // What does a sequential read behind the edge cost beside the memcpy that it cannot do without?
 // The limit copies the same sizes out of the same chunks; "flat" does so from one buffer.
+// CATCHER_BENCH_LARGE adds 1 GB.
 #include <benchmark/benchmark.h>
 
 #include "stream.hpp"
@@ -77,7 +78,13 @@ Goal goal_of(std::size_t size) {
 void read_rows(Table& table, const std::string& name, catcher::Catcher& made, View flat) {
   Reader reader(made.shared_from_this());
   const auto pieces = pieces_of(made);
-  for (const std::size_t size : {64, 1024, 4096, 16 * 1024, 64 * 1024}) {
+  // Of much, a few passes say as much.
+  const bool much = flat.size() > 10'000'000;
+  const int turns = flat.size() > 100'000'000 ? std::min(3, rounds()) : rounds();
+  const std::vector<std::size_t> sizes =
+      much ? std::vector<std::size_t>{1024, 4096}
+           : std::vector<std::size_t>{64, 1024, 4096, 16 * 1024, 64 * 1024};
+  for (const std::size_t size : sizes) {
     Bytes buffer(size);
     const std::span<std::byte> out(buffer);
     benchmark::DoNotOptimize(buffer.data());
@@ -86,14 +93,14 @@ void read_rows(Table& table, const std::string& name, catcher::Catcher& made, Vi
     const double calls = static_cast<double>((flat.size() + size - 1) / size);
     const auto per_call = [&](auto work) { return [=] { return time_of(work) / calls; }; };
     // In turns with nothing between them: both find in the caches what either left there.
-    const auto figures = in_turns(2 * rounds(), per_call([&, out] {
+    const auto figures = in_turns(much ? turns : 2 * turns, per_call([&, out] {
                                     read_through(reader, out, flat.size(), [](std::size_t, View) {
                                       benchmark::ClobberMemory();
                                     });
                                   }),
                                   per_call([&, out] { copy_through(pieces, out); }));
     const auto others = in_turns(
-        rounds(), per_call([&, out, size] {
+        turns, per_call([&, out, size] {
           for (std::size_t offset = 0; offset < flat.size(); offset += size) {
             std::memcpy(out.data(), flat.data() + offset, std::min(size, flat.size() - offset));
             benchmark::ClobberMemory();
@@ -114,9 +121,9 @@ void read_rows(Table& table, const std::string& name, catcher::Catcher& made, Vi
 
 int main() {
   Table table("Sequential reads behind the edge", "ns a read", "memcpy, same memory");
-  const std::vector<std::size_t> totals = tiny()
-                                              ? std::vector<std::size_t>{100'000}
-                                              : std::vector<std::size_t>{10'000'000, 100'000'000};
+  std::vector<std::size_t> totals{10'000'000, 100'000'000};
+  if (large()) totals.push_back(1'000'000'000);
+  if (tiny()) totals = {100'000};
   for (const std::size_t total : totals) {
     const Bytes flat = payload(total);
     for (const auto& [growth_name, growth] : growths()) {

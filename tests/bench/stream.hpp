@@ -49,14 +49,17 @@ struct NamedGrowth {
   catcher::Growth growth;
 };
 inline std::vector<NamedGrowth> growths() {
-  return {{"4096", catcher::Growth::constant(4096)}, {"geometric", catcher::Growth{}}};
+  return {{"constant", catcher::Growth::constant(4096)},
+          {"linear", catcher::Growth::linear(4096, 256 * 1024)},
+          {"geometric", catcher::Growth{}}};
 }
 
 inline std::string size_name(std::size_t size) {
   const auto scaled = [&](std::size_t unit, const char* suffix) {
     return std::to_string(size / unit) + suffix;
   };
-  if (size >= 1'000'000) return size % 1'000'000 == 0 ? scaled(1'000'000, " MB") : "1 GiB";
+  if (size >= 1'000'000'000) return size % 1'000'000'000 == 0 ? "1 GB" : "1 GiB";
+  if (size >= 1'000'000) return scaled(1'000'000, " MB");
   return size >= 1024 ? scaled(1024, " KiB") : scaled(1, " B");
 }
 

@@ -6,6 +6,9 @@
 // rounds' ratios, and each figure is printed as median (min-max). Google Benchmark cannot pair
 // two works like that, so only its guards against the optimiser are used.
 //
+// With CATCHER_BENCH_DATA=FILE each row is also added to FILE as a line of JSON with every round's
+// figures, which report.py makes tables of.
+//
 // With CATCHER_BENCH_TINY the inputs are tiny and one round is enough: the program then proves
 // that the bytes are right. No figure ever makes a benchmark fail.
 //
@@ -110,7 +113,8 @@ struct Goal {
 
 class Table {
  public:
-  Table(const char* title, const char* unit, const char* limit) : unit_(unit) {
+  Table(const char* title, const char* unit, const char* limit)
+      : title_(title), unit_(unit), limit_(limit) {
     std::printf("\n%s [%s]%s\n%-44s %-26s %-26s %6s  %s\n", title, unit,
                 tiny() ? " (tiny: figures mean nothing)" : "", "", "catcher", limit, "ratio",
                 "goal");
@@ -125,6 +129,7 @@ class Table {
                 show(limit).c_str(), ratio, verdict(goal, ratio, figure).c_str(),
                 note.empty() ? "" : ("; " + note).c_str());
     std::fflush(stdout);
+    record(name, ours, limit, goal, note);
   }
 
   // A figure whose limit is nothing.
@@ -132,6 +137,7 @@ class Table {
     std::printf("%-44s %-26s %-26s %6s  %s\n", name.c_str(), show(ours).c_str(), "", "",
                 verdict(goal, 0, spread(ours).median).c_str());
     std::fflush(stdout);
+    record(name, ours, {}, goal, {});
   }
 
  private:
@@ -154,7 +160,36 @@ class Table {
            (met ? "met" : "MISSED");
   }
 
+  static std::string list(const std::vector<double>& figures) {
+    std::string text = "[";
+    for (const double figure : figures) {
+      char one[32];
+      std::snprintf(one, sizeof one, "%s%.6g", text.size() == 1 ? "" : ", ", figure);
+      text += one;
+    }
+    return text + "]";
+  }
+
+  // Names and notes are ours, and hold nothing that JSON would want escaped.
+  void record(const std::string& name, const std::vector<double>& ours,
+              const std::vector<double>& limit, Goal goal, const std::string& note) const {
+    const char* path = std::getenv("CATCHER_BENCH_DATA");
+    if (path == nullptr) return;
+    std::FILE* file = std::fopen(path, "a");
+    require(file != nullptr, "the file for the figures can be opened");
+    constexpr const char* kOf[] = {"nothing", "ratio", "figure"};
+    std::fprintf(file,
+                 "{\"table\": \"%s\", \"unit\": \"%s\", \"limit_is\": \"%s\", \"row\": \"%s\", "
+                 "\"ours\": %s, \"limit\": %s, \"goal_of\": \"%s\", \"goal\": %.6g, "
+                 "\"note\": \"%s\"}\n",
+                 title_.c_str(), unit_.c_str(), limit_.c_str(), name.c_str(), list(ours).c_str(),
+                 list(limit).c_str(), kOf[static_cast<int>(goal.of)], goal.most, note.c_str());
+    require(std::fclose(file) == 0, "the figures are in the file");
+  }
+
+  const std::string title_;
   const std::string unit_;
+  const std::string limit_;
 };
 
 }  // namespace bench

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Runs the benchmarks and writes docs/performance.md and its data, docs/performance.jsonl. Wants a
+# machine that does nothing else for some five minutes. Needs what tests/run.sh has installed.
+set -eu
+cd "$(dirname "$0")/../.."
+
+usage() {
+  cat <<'TEXT'
+sh tests/bench/report.sh [OPTION]...
+  --with FOLDER  the benchmarks that are there, instead of optimised ones in build-bench/
+  --to FOLDER    where to write, instead of docs/
+  --tiny         tiny inputs: shows that all of it works; the figures mean nothing
+TEXT
+}
+
+with='' to=docs tiny=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --with) with=$2; shift ;;
+    --to) to=$2; shift ;;
+    --tiny) tiny=1 ;;
+    --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+
+benches='bench_shared bench_read bench_seek bench_append bench_wake'
+if [ -z "$with" ]; then
+  [ -f build-bench/meson-private/coredata.dat ] ||
+    meson setup build-bench --buildtype=release -Dwerror=true -Dtests=enabled -Dbench=enabled
+  # shellcheck disable=SC2086 # a list of words
+  meson compile -C build-bench $benches
+  with=build-bench/tests/bench
+fi
+
+data=$to/performance.jsonl
+rm -f "$data"
+start=$(date +%s)
+for bench in $benches; do
+  env CATCHER_BENCH_DATA="$data" CATCHER_BENCH_LARGE=1 ${tiny:+CATCHER_BENCH_TINY=1} "$with/$bench"
+done
+python3 tests/bench/report.py --seconds $(($(date +%s) - start)) \
+  "$data" tests/bench/performance.md.in "$to/performance.md"
