@@ -9,7 +9,9 @@
 #include <deque>
 
 #include "core/file_memory.hpp"
+#include "core/loader.hpp"
 #include "core/timeline.hpp"
+#include "core/transform_writer.hpp"
 #include "tests/support/faults.hpp"
 #include "tests/support/scripted_source.hpp"
 
@@ -21,6 +23,8 @@ using catcher::Entry;
 using catcher::FileMemory;
 using catcher::Growth;
 using catcher::Lease;
+using catcher::load_all;
+using catcher::Loader;
 using catcher::PinnedRange;
 using catcher::PinPolicy;
 using catcher::Reader;
@@ -28,6 +32,10 @@ using catcher::Source;
 using catcher::SourceResult;
 using catcher::Status;
 using catcher::Timeline;
+using catcher::Transform;
+using catcher::transformed;
+using catcher::TransformInput;
+using catcher::TransformWriter;
 using catcher::Wait;
 using catcher::Whence;
 using catcher::WhenFull;
@@ -150,19 +158,101 @@ class Greedy final : public Source {
   std::uint64_t offset_ = 0;
 };
 
+// Reads to `end`. Whoever feeds may be without memory, and have failed; it is resumed once.
+void take_resuming(Faults& faults, Reader& reader, std::uint64_t end) {
+  while (reader.offset() < end) {
+    const auto result = take_some(faults, reader, static_cast<std::size_t>(end - reader.offset()));
+    if (result.status == Status::ok) continue;
+    demand(result.status == Status::failed && result.error == std::errc::not_enough_memory,
+           "who has no memory has failed");
+    faults.blame();
+    demand(reader.catcher()->resume() == Status::ok, "it can be resumed");
+  }
+}
+
 void pull_from_greedy(Faults& faults) {
   const auto catcher = faults.make([] {
     return Catcher::pull(std::make_unique<Greedy>(), {.growth = Growth::constant(61)}).catcher;
   });
   Reader reader = reader_of(faults, catcher);
-  while (reader.offset() < 30'000) {
-    const auto result = take_some(faults, reader, 1000);
-    if (result.status == Status::ok) continue;
-    demand(result.status == Status::failed && result.error == std::errc::not_enough_memory,
-           "a source without memory has failed");
+  take_resuming(faults, reader, 30'000);
+  take_from_oldest(faults, catcher);
+}
+
+// Wants more room than a chunk has, and memory for each piece, before it takes anything.
+class GreedyTransform final : public Transform {
+ public:
+  std::size_t min_contiguous() const noexcept override { return 100; }
+  SourceResult transform(TransformInput& in, std::span<std::byte> space,
+                         const Wait& wait) override {
+    const auto room = std::make_unique<std::byte[]>(space.size());
+    const SourceResult got = in.read({room.get(), space.size()}, wait);
+    std::copy_n(room.get(), got.bytes, space.begin());
+    return got;
+  }
+};
+
+void pull_through_a_transform(Faults& faults) {
+  const auto catcher = faults.make([] {
+    auto source = transformed(std::make_unique<Greedy>(), std::make_shared<GreedyTransform>());
+    return Catcher::pull(std::move(source), {.growth = Growth::constant(61), .read_burst = 32})
+        .catcher;
+  });
+  Reader reader = reader_of(faults, catcher);
+  take_resuming(faults, reader, 3000);
+  take_from_oldest(faults, catcher);
+}
+
+void push_through_a_transform(Faults& faults) {
+  std::shared_ptr<Catcher> catcher;
+  TransformWriter writer = faults.make([&] {
+    auto made = Catcher::push({.growth = Growth::constant(61)});
+    catcher = made.catcher;
+    return TransformWriter(std::move(made.writer), std::make_shared<GreedyTransform>());
+  });
+  std::array<std::byte, 1500> bytes;
+  fill_pattern(bytes, 0);
+  std::size_t taken = 0;
+  const auto go_on = [&]() noexcept {
+    const auto result = writer.append(std::span(bytes).subspan(taken), Wait::none());
+    taken += result.bytes;
+    return result.status;
+  };
+  const auto resumed = [&](const auto& attempt) {
+    const Status status = faults.once_more(attempt);
+    if (status != Status::failed) return status;
     faults.blame();
     demand(catcher->resume() == Status::ok, "it can be resumed");
-  }
+    return attempt();
+  };
+  demand(resumed(go_on) == Status::ok && taken == bytes.size(), "all is taken");
+  const Status status = resumed([&]() noexcept { return writer.finish(Wait::none()); });
+  demand(status == Status::ok && catcher->length() == bytes.size(), "all has come");
+  take_from_oldest(faults, catcher);
+}
+
+void load(Faults& faults) {
+  const auto catcher = faults.make([] {
+    auto source = std::make_unique<ScriptedSource>(std::move(Script().give(3000).end()));
+    return Catcher::pull(std::move(source), {.growth = Growth::constant(61), .read_burst = 32})
+        .catcher;
+  });
+  const auto some = faults.once_more([&]() noexcept { return load_all(catcher, Wait::none()); });
+  demand(some.status == Status::ok && some.bytes == 3000, "all is loaded");
+  take_from_oldest(faults, catcher);
+}
+
+void load_in_the_background(Faults& faults) {
+  const auto catcher = faults.make([] {
+    auto source = std::make_unique<ScriptedSource>(std::move(Script().give(3000).end()));
+    return Catcher::pull(std::move(source), {.growth = Growth::constant(61), .read_burst = 32})
+        .catcher;
+  });
+  const auto loaded = faults.once_more([&]() noexcept {
+    const Loader loader = faults.make([&] { return Loader(catcher); });
+    return loader.wait(patiently());
+  });
+  demand(loaded.status == Status::ok && loaded.bytes == 3000, "all is loaded");
   take_from_oldest(faults, catcher);
 }
 
@@ -251,6 +341,22 @@ void stop(Faults& faults) {
   take(faults, reader, 100);
 }
 
+void wait_without_a_thread(Faults& faults) {
+  auto made = pushed(faults);
+  Reader reader = reader_of(faults, made.catcher);
+  int called = 0;
+  catcher::ReadableRequest request(
+      &called, [](void* count, Status) noexcept { ++*static_cast<int*>(count); });
+  for (int i = 1; i <= 10; ++i) {
+    const Status status =
+        faults.once_more([&]() noexcept { return reader.once_readable(request); });
+    demand(status == Status::would_block, "nothing is there yet");
+    put(faults, made.writer, 50);
+    demand(called == i, "who waits is called, once");
+    take(faults, reader, 50);
+  }
+}
+
 // ---- where things lie -------------------------------------------------------------
 
 void timeline(Faults& faults) {
@@ -307,11 +413,16 @@ constexpr Scenario kScenarios[] = {
     {"block", block},
     {"pull", pull},
     {"pull from a source that needs memory", pull_from_greedy},
+    {"pull through a transform", pull_through_a_transform},
+    {"push through a transform", push_through_a_transform},
+    {"load", load},
+    {"load in the background", load_in_the_background},
     {"lease", lease},
     {"clone", clone},
     {"seek and skip", seek_and_skip},
     {"pin", pin},
     {"stop", stop},
+    {"wait without a thread", wait_without_a_thread},
     {"timeline", timeline},
     {"in a file", in_a_file},
 };
