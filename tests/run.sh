@@ -68,8 +68,8 @@ run() {
 }
 
 # shellcheck disable=SC2086 # lists of words
-need_packages $build_packages $media_packages $codec_packages $app_packages $music_packages \
-  check librapidcheck-dev relacy-dev libbenchmark-dev clang-format cmake doxygen ${fuzz:+clang libclang-rt-dev} \
+need_packages $build_packages $adapter_packages $media_packages $codec_packages $app_packages \
+  $music_packages check librapidcheck-dev relacy-dev libbenchmark-dev clang-format cmake doxygen ${fuzz:+clang libclang-rt-dev} \
   || { echo "0 passed, 1 failed"; exit 1; }
 
 if build build -Dmodel=enabled -Dbench=enabled; then
