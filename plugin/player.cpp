@@ -120,7 +120,9 @@ void Player::loop(gpointer self) noexcept {
   // At its end it waits, in the next turn, for a recording that follows.
   if (flow != GST_FLOW_FLUSHING && player.over_ && player.playing_ != nullptr) return;
   // A seek that came from downstream on this thread has started a new turn.
-  if (player.turn_ == turn) player.task_.pause(starts);
+  if (player.turn_ != turn) return;
+  player.rested_ = true;
+  player.task_.pause(starts);
 }
 
 GstFlowReturn Player::try_step() {
@@ -227,7 +229,6 @@ void Player::close() {
   playing_ = nullptr;
   pieces_.reset();
   slicer_.reset();
-  sent_.clear();
   event_offset_.reset();
   next_.reset();
   floor_ = 0;

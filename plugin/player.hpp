@@ -149,6 +149,7 @@ class Player {
   void start_stream_again(const std::vector<EventPtr>& held);
   bool send_stickies(std::vector<EventPtr>& held, bool before_segment);
   bool send(EventPtr event);
+  bool tell_again();
 
   std::unique_ptr<Pieces> backward_from(const Place& place, const std::vector<EventPtr>& stickies);
   bool send_segment();
@@ -207,6 +208,7 @@ class Player {
   bool retimes_ = false;  // another segment holds for what comes next
   // EOS or SEGMENT_DONE was sent: only a seek, a flush or another recording leads on.
   bool over_ = false;
+  bool rested_ = true;  // the stream lock was let go: the pad may have forgotten its stickies
   std::shared_ptr<Recording> next_;                  // to be opened, from the end of the one before
   GstClockTime upstream_end_ = GST_CLOCK_TIME_NONE;  // stream time of what is played now
   GstClockTime floor_ = 0;  // running time of that end: what comes now is rendered later
@@ -214,7 +216,6 @@ class Player {
   std::optional<std::uint64_t> event_offset_;
   std::uint64_t held_from_ = 0;  // backwards: down to here the stickies that were sent hold
   bool passes_ = false;          // backwards: at an offset where events came
-  std::vector<EventPtr> sent_;   // the stickies that hold downstream, one of each kind
   guint32 seqnum_ = GST_SEQNUM_INVALID;
   std::uint64_t turn_ = 0;  // counts seeks: a push that comes back to another turn is forgotten
 

@@ -10,6 +10,7 @@
 
 #include "player.hpp"
 #include "support/debug.hpp"
+#include "support/pad_stickies.hpp"
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
@@ -23,6 +24,7 @@ constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
 GstFlowReturn Player::deliver() {
   if (resumes_) return resume();
+  if (std::exchange(rested_, false) && !has_begun(pad_) && !tell_again()) return GST_FLOW_FLUSHING;
   if (retimes_ && !send_segment()) return GST_FLOW_FLUSHING;
   const GstSegment segment = this->segment();
   return segment.rate < 0 ? deliver_backward(segment) : deliver_forward(segment);

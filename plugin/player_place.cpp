@@ -8,6 +8,7 @@
 
 #include "player.hpp"
 #include "support/debug.hpp"
+#include "support/pad_stickies.hpp"
 #include "support/segment_math.hpp"
 
 namespace catcher::plugin {
@@ -222,7 +223,7 @@ GstFlowReturn Player::begin_at(const Place& place) {
   upstream_end_ = end_of(recording.upstream_segment(place.offset));
   if (format == GST_FORMAT_UNDEFINED && held.stickies.empty()) begin_stream();
   GST_DEBUG_OBJECT(pad_, "from offset %" G_GUINT64_FORMAT, place.offset);
-  if (GST_PAD_IS_EOS(pad_)) start_stream_again(held.stickies);
+  if (has_ended(pad_)) start_stream_again(held.stickies);
   const bool taken =
       send_stickies(held.stickies, true) && send_segment() && send_stickies(held.stickies, false);
   return taken ? GST_FLOW_OK : GST_FLOW_FLUSHING;
@@ -249,8 +250,7 @@ EventPtr Player::segment_event() const {
 
 // Upstream has gone before it began a stream, and downstream wants one to have an end.
 void Player::begin_stream() {
-  const EventPtr begun(gst_pad_get_sticky_event(pad_, GST_EVENT_STREAM_START, 0));
-  if (begun != nullptr) return;
+  if (has_begun(pad_)) return;
   const TextPtr id(gst_pad_create_stream_id(pad_, host_.element(), nullptr));
   gst_pad_push_event(pad_, gst_event_new_stream_start(id.get()));
 }
@@ -258,12 +258,21 @@ void Player::begin_stream() {
 // A seek without a flush leads on behind EOS, where a pad takes nothing until a stream starts; and
 // the same event, again, is none for it.
 void Player::start_stream_again(const std::vector<EventPtr>& held) {
-  sent_.clear();
   for (const EventPtr& event : held) {
     if (GST_EVENT_TYPE(event.get()) != GST_EVENT_STREAM_START) continue;
     gst_pad_push_event(pad_, gst_event_copy(event.get()));
-    sent_.push_back(add_ref(event));
   }
+}
+
+// A thread that deactivated the pad was overtaken by one that activated it, and has made the pad
+// forget what holds: that is told again, and nothing moves.
+bool Player::tell_again() {
+  GST_DEBUG_OBJECT(pad_, "the pad has forgotten its stickies");
+  const std::uint64_t offset = pieces_->offset();
+  const bool backward = segment().rate < 0;
+  EventLog::Held held = playing_->events.held_at(backward && offset != 0 ? offset - 1 : offset);
+  return send_stickies(held.stickies, true) && send_segment() &&
+         send_stickies(held.stickies, false);
 }
 
 // Those that go before the segment, or those that go after it.
@@ -278,13 +287,7 @@ bool Player::send_stickies(std::vector<EventPtr>& held, bool before_segment) {
 
 // False while flushing. What downstream makes of an event is told by the next push.
 bool Player::send(EventPtr event) {
-  if (GST_EVENT_IS_STICKY(event.get()) && GST_EVENT_TYPE(event.get()) != GST_EVENT_SEGMENT) {
-    const bool holds = std::any_of(sent_.begin(), sent_.end(),
-                                   [&](const EventPtr& sent) { return sent.get() == event.get(); });
-    if (holds) return true;
-    std::erase_if(sent_, [&](const EventPtr& old) { return replaces(event.get(), old.get()); });
-    sent_.push_back(add_ref(event));
-  }
+  if (GST_EVENT_IS_STICKY(event.get()) && holds(pad_, event.get())) return true;
   const std::uint64_t turn = turn_;
   gst_pad_push_event(pad_, event.release());
   return turn_ == turn && !GST_PAD_IS_FLUSHING(pad_);
