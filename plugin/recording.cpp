@@ -27,9 +27,12 @@ void Recording::set_format(GstFormat format, GstClockTime time_shift) {
 }
 
 void Recording::publish(std::int64_t edge_time) noexcept {
-  edge_time_.store(edge_time, order::relaxed);  // relaxed: ordered by edge_
-  // Release: pairs with the acquire in edge(); bytes, entries and events come before it.
-  edge_.store(writer.offset(), order::release);
+  {
+    Lock lock(edge_mutex_);
+    edge_time_.store(edge_time, order::relaxed);  // relaxed: ordered by edge_
+    // Release: pairs with the acquire in edge(); bytes, entries and events come before it.
+    edge_.store(writer.offset(), order::release);
+  }
   changed.notify_all();
   buffering.update(*this, 0);
 }

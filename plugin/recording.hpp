@@ -146,6 +146,15 @@ class Recording {
   std::int64_t edge_time() const noexcept {
     return edge_time_.load(order::relaxed);  // relaxed: written before edge_; a figure otherwise
   }
+  // Both, of one moment.
+  struct Edge {
+    std::uint64_t offset = 0;
+    std::int64_t time = kNoTime;
+  };
+  Edge edge_and_time() const {
+    Lock lock(edge_mutex_);
+    return {edge(), edge_time()};
+  }
   std::int64_t oldest_time() const;
   // Of what is at `offset`, or of the last thing before it.
   std::int64_t time_at(std::uint64_t offset) const;
@@ -215,6 +224,8 @@ class Recording {
   std::atomic<bool> replaced_{false};
   std::atomic<bool> leads_on_{false};
   std::atomic<bool> blocked_{false};
+
+  mutable Mutex edge_mutex_;  // held over the two stores of publish() and what reads both
 
   mutable Mutex mutex_;
   std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);

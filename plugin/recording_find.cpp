@@ -57,9 +57,8 @@ Place Recording::first_unit() const {
 }
 
 Place Recording::newest() const {
-  // Of this edge or an earlier one: later than the end of its last run only behind a GAP.
-  const std::int64_t edge_now = edge_time();
-  const std::uint64_t end = edge();
+  // Of one moment: later than the end of the last run only behind a GAP.
+  const auto [end, edge_now] = edge_and_time();
   if (format() != GST_FORMAT_TIME) return {end, 0, kNoTime, true};
   const auto last = timeline.last();
   if (!last) return {end, timeline.window().end, edge_now, true};
