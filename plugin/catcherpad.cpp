@@ -2,41 +2,34 @@
 // SPDX-FileCopyrightText: The catcher authors
 #include "catcherpad.hpp"
 
-#include <utility>
-
 #include "support/debug.hpp"
 
 struct _GstCatcherPad {
   GstPad parent;
-  catcher::plugin::Player* player;  // both made by new_catcher_pad()
-  catcher::plugin::Puller* puller;
+  catcher::plugin::Outlet* outlet;  // made by new_catcher_pad()
 };
 
 G_DEFINE_FINAL_TYPE(GstCatcherPad, gst_catcher_pad, GST_TYPE_PAD)
 
 namespace catcher::plugin {
+Outlet& outlet_of(GstPad* pad) {
+  return *GST_CATCHER_PAD(pad)->outlet;
+}
+
 namespace {
 
-Player& player_of(GstPad* pad) {
-  return *GST_CATCHER_PAD(pad)->player;
-}
-
-Puller& puller_of(GstPad* pad) {
-  return *GST_CATCHER_PAD(pad)->puller;
-}
-
 gboolean activate_mode(GstPad* pad, GstObject*, GstPadMode mode, gboolean active) noexcept {
-  return activate(player_of(pad), puller_of(pad), mode, active);
+  return outlet_of(pad).activate(mode, active);
 }
 
 GstFlowReturn get_range(GstPad* pad, GstObject*, guint64 offset, guint size,
                         GstBuffer** buffer) noexcept {
-  return puller_of(pad).get_range(offset, size, buffer);
+  return outlet_of(pad).puller().get_range(offset, size, buffer);
 }
 
 gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept {
-  Player& player = player_of(pad);
-  if (puller_of(pad).take_event(event)) {
+  Player& player = outlet_of(pad).player();
+  if (outlet_of(pad).puller().take_event(event)) {
     gst_event_unref(event);
     return TRUE;
   }
@@ -58,7 +51,7 @@ gboolean handle_event(GstPad* pad, GstObject* parent, GstEvent* event) noexcept 
 
 // What only the recording can answer is not asked of upstream.
 gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
-  if (puller_of(pad).query(query) || player_of(pad).query(query)) return TRUE;
+  if (outlet_of(pad).query(query)) return TRUE;
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_POSITION:
     case GST_QUERY_DURATION:
@@ -73,39 +66,10 @@ gboolean handle_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept 
 
 }  // namespace
 
-void begin_flush(GstPad* pad, EventPtr event) {
-  if (puller_of(pad).is_active()) {
-    puller_of(pad).begin(Puller::Flush::upstream);
-  } else {
-    player_of(pad).begin_flush(std::move(event));
-  }
-}
-
-void end_flush(GstPad* pad, EventPtr event) {
-  Player& player = player_of(pad);
-  Puller& puller = puller_of(pad);
-  const bool pulled = puller.is_active();
-  // The pad may go into another mode meanwhile. Neither its task nor a range may wait for what
-  // comes after this, or this would wait for them.
-  player.hold();
-  puller.hold();
-  if (!pulled) player.expect_flush(event);
-  puller.end(Puller::Flush::upstream);
-  if (!pulled) player.end_flush(std::move(event));
-  puller.let_go();
-  player.let_go();
-}
-
-void release(GstPad* pad) {
-  puller_of(pad).begin(Puller::Flush::release);
-  player_of(pad).release();
-}
-
 GstPad* new_catcher_pad(GstPadTemplate* pad_template, const char* name, PlayerHost& host) {
   auto* pad = GST_PAD_CAST(g_object_new(GST_TYPE_CATCHER_PAD, "name", name, "direction",
                                         GST_PAD_SRC, "template", pad_template, nullptr));
-  GST_CATCHER_PAD(pad)->player = new Player(pad, host);
-  GST_CATCHER_PAD(pad)->puller = new Puller(pad, host);
+  GST_CATCHER_PAD(pad)->outlet = new Outlet(pad, host);
   gst_pad_set_activatemode_function(pad, activate_mode);
   gst_pad_set_getrange_function(pad, get_range);
   gst_pad_set_event_function(pad, handle_event);
@@ -119,9 +83,9 @@ GstPad* new_catcher_pad(GstPadTemplate* pad_template, const char* name, PlayerHo
 static void gst_catcher_pad_set_property(GObject* object, guint id, const GValue* value,
                                          GParamSpec* spec) noexcept {
   using namespace catcher::plugin;
-  const bool known = player_of(GST_PAD_CAST(object)).with_settings([&](PlaySettings& settings) {
-    return set_play_property(settings, id, value);
-  });
+  Player& player = outlet_of(GST_PAD_CAST(object)).player();
+  const bool known = player.with_settings(
+      [&](PlaySettings& settings) { return set_play_property(settings, id, value); });
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   const GstPtr<GstElement> element(gst_pad_get_parent_element(GST_PAD_CAST(object)));
   if (element != nullptr) tell_latency(element.get(), id);
@@ -130,9 +94,7 @@ static void gst_catcher_pad_set_property(GObject* object, guint id, const GValue
 static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* value,
                                          GParamSpec* spec) noexcept {
   using namespace catcher::plugin;
-  GstPad* pad = GST_PAD_CAST(object);
-  if (!get_puller_property(puller_of(pad), id, value) &&
-      !get_player_property(player_of(pad), id, value)) {
+  if (!outlet_of(GST_PAD_CAST(object)).get_property(id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
@@ -140,8 +102,7 @@ static void gst_catcher_pad_get_property(GObject* object, guint id, GValue* valu
 static void gst_catcher_pad_finalize(GObject* object) noexcept {
   // A pad that was released just when a state change activated it may have been given a task.
   gst_pad_stop_task(GST_PAD_CAST(object));
-  delete GST_CATCHER_PAD(object)->puller;
-  delete GST_CATCHER_PAD(object)->player;
+  delete GST_CATCHER_PAD(object)->outlet;
   G_OBJECT_CLASS(gst_catcher_pad_parent_class)->finalize(object);
 }
 
@@ -153,10 +114,10 @@ static void gst_catcher_pad_class_init(GstCatcherPadClass* klass) {
   catcher::plugin::install_play_properties(object_class);
   // A link by whatever means is the moment to begin; not every one sends RECONFIGURE.
   GST_PAD_CLASS(klass)->linked = [](GstPad* pad, GstPad*) noexcept {
-    catcher::plugin::player_of(pad).start();
+    catcher::plugin::outlet_of(pad).player().start();
   };
   GST_PAD_CLASS(klass)->unlinked = [](GstPad* pad, GstPad*) noexcept {
-    catcher::plugin::puller_of(pad).lose_peer();
+    catcher::plugin::outlet_of(pad).lose_peer();
   };
 }
 

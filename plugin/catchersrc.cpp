@@ -29,8 +29,7 @@
 #include "catchersrc_uri.hpp"
 #include "channels.hpp"
 #include "feed_user.hpp"
-#include "player.hpp"
-#include "puller.hpp"
+#include "outlet.hpp"
 #include "recorder.hpp"
 #include "support/kin.hpp"
 #include "support/segment_math.hpp"
@@ -83,8 +82,7 @@ class SrcState final : public PlayerHost {
   // Nothing is played any more: the feed may go.
   void leave() { feed_.leave(); }
   std::shared_ptr<Recording> recording();
-  Player& player() { return player_; }
-  Puller& puller() { return puller_; }
+  Outlet& outlet() { return outlet_; }
   template <class Change>
   auto with_settings(Change change) {
     catcher::Lock lock(mutex_);
@@ -103,8 +101,7 @@ class SrcState final : public PlayerHost {
   GstElement* const element_;
   SegmentTally segments_;
   FeedUser feed_;
-  Player player_;
-  Puller puller_;
+  Outlet outlet_;
 
   catcher::Mutex mutex_;
   SrcSettings settings_ CATCHER_GUARDED_BY(mutex_);
@@ -133,21 +130,21 @@ SrcState& state_of(gpointer src) {
 }
 
 gboolean activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) noexcept {
-  return activate(state_of(parent).player(), state_of(parent).puller(), mode, active);
+  return state_of(parent).outlet().activate(mode, active);
 }
 
 GstFlowReturn get_range(GstPad*, GstObject* parent, guint64 offset, guint size,
                         GstBuffer** buffer) noexcept {
-  return state_of(parent).puller().get_range(offset, size, buffer);
+  return state_of(parent).outlet().puller().get_range(offset, size, buffer);
 }
 
 void unlinked(GstPad* pad, GstPad*, gpointer) noexcept {
   const GstPtr<GstElement> parent(gst_pad_get_parent_element(pad));
-  if (parent != nullptr) state_of(parent.get()).puller().lose_peer();
+  if (parent != nullptr) state_of(parent.get()).outlet().lose_peer();
 }
 
 gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
-  Player& player = state_of(parent).player();
+  Player& player = state_of(parent).outlet().player();
   gboolean done = FALSE;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_SEEK: done = player.seek(event); break;
@@ -159,7 +156,8 @@ gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
       player.take_latency(event);
       done = TRUE;
       break;
-    default: done = state_of(parent).puller().take_event(event);  // there is nobody upstream
+    default:  // There is nobody upstream.
+      done = state_of(parent).outlet().puller().take_event(event);
   }
   gst_event_unref(event);
   return done;
@@ -167,7 +165,7 @@ gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
 
 gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) noexcept {
   SrcState& state = state_of(parent);
-  if (state.puller().query(query) || state.player().query(query)) return TRUE;
+  if (state.outlet().query(query)) return TRUE;
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_CAPS: return gst_pad_query_default(pad, parent, query);
     default: return FALSE;
@@ -188,11 +186,7 @@ GstPad* make_pad(GstElement* element) {
 SrcState::SrcState(GstElement* element) : SrcState(element, make_pad(element)) {}
 
 SrcState::SrcState(GstElement* element, GstPad* pad)
-    : element_(element),
-      segments_(element),
-      feed_(element),
-      player_(pad, *this),
-      puller_(pad, *this) {
+    : element_(element), segments_(element), feed_(element), outlet_(pad, *this) {
   mark_as_kin(element);
 }
 
@@ -302,7 +296,7 @@ static void gst_catcher_src_set_property(GObject* object, guint id, const GValue
   }
   const bool known = state.with_settings([&](SrcSettings& now) {
     return set_common_property(now.recording, id, value) || set_feed_property(now.feed, id, value);
-  }) || state.player().with_settings([&](PlaySettings& settings) {
+  }) || state.outlet().player().with_settings([&](PlaySettings& settings) {
     return set_play_property(settings, id, value);
   });
   tell_latency(GST_ELEMENT_CAST(object), id);
@@ -321,9 +315,7 @@ static void gst_catcher_src_get_property(GObject* object, guint id, GValue* valu
   }
   if (!get_common_property(settings.recording, id, value) &&
       !get_level(state.recording().get(), id, value) &&
-      !get_feed_property(settings.feed, id, value) &&
-      !get_puller_property(state.puller(), id, value) &&
-      !get_player_property(state.player(), id, value)) {
+      !get_feed_property(settings.feed, id, value) && !state.outlet().get_property(id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }

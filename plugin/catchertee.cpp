@@ -217,7 +217,7 @@ GstPad* TeeState::request_pad(GstPadTemplate* pad_template, const char* name) {
 void TeeState::release_pad(GstPad* pad) {
   const TextPtr name(gst_pad_get_name(pad));
   gst_child_proxy_child_removed(GST_CHILD_PROXY(element_), G_OBJECT(pad), name.get());
-  release(pad);
+  outlet_of(pad).release();
   gst_pad_set_active(pad, FALSE);
   gst_element_remove_pad(element_, pad);
 }
@@ -238,13 +238,13 @@ gboolean TeeState::handle_event(GstObject* parent, GstEvent* event) {
     case GST_EVENT_FLUSH_START:
       recorder_.interrupt();
       for (const GstPtr<GstPad>& pad : src_pads()) {
-        begin_flush(pad.get(), EventPtr(gst_event_ref(event)));
+        outlet_of(pad.get()).begin_flush(EventPtr(gst_event_ref(event)));
       }
       break;
     case GST_EVENT_FLUSH_STOP:
       recorder_.restart();
       for (const GstPtr<GstPad>& pad : src_pads()) {
-        end_flush(pad.get(), EventPtr(gst_event_ref(event)));
+        outlet_of(pad.get()).end_flush(EventPtr(gst_event_ref(event)));
       }
       break;
     default: {

@@ -103,11 +103,15 @@ void Player::release() {
   task_.begin(PushTask::Flush::release);
   wake();
   if (GST_PAD_MODE(pad_) == GST_PAD_MODE_PULL) return;
-  gst_pad_push_event(pad_, gst_event_new_flush_start());
+  GstEvent* begin = gst_event_new_flush_start();
+  const guint32 seqnum = gst_event_get_seqnum(begin);
+  gst_pad_push_event(pad_, begin);
   task_.stop();
   // In TIME, and while nothing is known, the pipeline's running time goes on as it is.
   const bool in_bytes = recording != nullptr && recording->format() == GST_FORMAT_BYTES;
-  gst_pad_push_event(pad_, gst_event_new_flush_stop(in_bytes ? TRUE : FALSE));
+  GstEvent* end = gst_event_new_flush_stop(in_bytes ? TRUE : FALSE);
+  gst_event_set_seqnum(end, seqnum);
+  gst_pad_push_event(pad_, end);
 }
 
 void Player::loop(gpointer self) noexcept {
@@ -151,10 +155,11 @@ GstFlowReturn Player::step() {
 // What is to be said and done when a turn ends with this.
 void Player::stand_still(GstFlowReturn flow) {
   GST_DEBUG_OBJECT(pad_, "pausing: %s", gst_flow_get_name(flow));
-  if (flow == GST_FLOW_FLUSHING || over_) return;
+  if (over_ || (flow == GST_FLOW_FLUSHING && task_.is_interrupted())) return;
   // Nobody waits for a branch that does not play.
   if (slicer_) slicer_->set_holds_back(false);
-  if (flow == GST_FLOW_NOT_LINKED) {
+  // Nor for one whose downstream flushes, or is inactive, by itself.
+  if (flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_FLUSHING) {
     resumes_ = placed_;
     return;
   }

@@ -88,6 +88,8 @@ class Player {
   // Of a pad that was not there yet when a flush began it begins only now, before its end.
   void expect_flush(const EventPtr& end);
   void end_flush(EventPtr event);
+  // The end of a flush is not for this: the next one begins anew.
+  void forget_flush() { task_.end(PushTask::Flush::upstream); }
   // Between them nothing is played; the task is not waited for.
   void hold();
   void let_go();

@@ -58,6 +58,7 @@ GstFlowReturn Player::deliver_piece(const GstSegment& segment, std::uint64_t bou
 // The pad has a peer again. It gets a segment that says when what comes now is to be rendered.
 GstFlowReturn Player::resume() {
   resumes_ = false;
+  slicer_->set_holds_back(true);
   const std::int64_t time = time_.load(order::relaxed);  // relaxed: own value
   const bool timed = playing_->format() == GST_FORMAT_TIME;
   if (timed && time == kNoTime) return GST_FLOW_OK;

@@ -40,14 +40,6 @@ bool Puller::activate(bool active) {
   return true;
 }
 
-void Puller::lose_peer() {
-  if (!is_active()) return;
-  gst_pad_activate_mode(pad_, GST_PAD_MODE_PULL, FALSE);
-  if (GST_STATE(host_.element()) > GST_STATE_READY) {
-    gst_pad_activate_mode(pad_, GST_PAD_MODE_PUSH, TRUE);
-  }
-}
-
 bool Puller::is_active() const {
   Lock lock(mutex_);
   return active_;
@@ -326,15 +318,6 @@ std::uint64_t Puller::lag_bytes() const {
   if (recording == nullptr) return 0;
   const std::uint64_t edge = recording->edge();
   return edge - std::min(edge, mark_.offset.load(order::relaxed));  // relaxed: a figure
-}
-
-bool activate(Player& player, Puller& puller, GstPadMode mode, bool active) {
-  const bool pulls = mode == GST_PAD_MODE_PULL;
-  // Also when it ends: two threads may end and begin it, and one of them be late. What GStreamer
-  // forgets of an inactive pad is to be told again.
-  if (pulls && player.is_active()) player.activate(false);
-  if (!pulls && puller.is_active()) puller.activate(false);
-  return pulls ? puller.activate(active) : player.activate(active);
 }
 
 bool get_puller_property(const Puller& puller, guint id, GValue* value) {

@@ -42,9 +42,6 @@ class Puller {
   bool activate(bool active);
   bool is_active() const;
 
-  // The pad was unlinked: whoever pulled cannot come back to say so. It can be pushed from again.
-  void lose_peer();
-
   // Bytes [offset, offset + size), or what there is of them before the end; EOS at or past it.
   // Waits at the edge. Fills `*buffer`, if there is one, which has room for `size`; it is
   // left alone unless this is OK.
@@ -114,10 +111,6 @@ class Puller {
   std::stop_source stop_ CATCHER_GUARDED_BY(mutex_);
   std::shared_ptr<Recording> recording_ CATCHER_GUARDED_BY(mutex_);
 };
-
-// The pad goes in or out of a mode. Threads that race for it may ask for one before the other has
-// ended: it is played or pulled, never both.
-bool activate(Player& player, Puller& puller, GstPadMode mode, bool active);
 
 // A pad's `position` and lags while it is pulled. False: it is not, or this is none of them.
 bool get_puller_property(const Puller& puller, guint id, GValue* value);

@@ -4,10 +4,8 @@
 // GStreamer makes a pad forget its stickies when all else of a deactivation is over, and another
 // thread may have activated the pad by then. The player believed that downstream had them, and
 // pushed data before any stream had started.
-#include <dlfcn.h>
-
 #include "tests/support/branch.hpp"
-#include "tests/support/gate.hpp"
+#include "tests/support/doorstep.hpp"
 #include "tests/support/upstream.hpp"
 
 #include "tests/support/plugin_check.hpp"
@@ -15,39 +13,6 @@
 namespace {
 
 using namespace catcher::test;
-
-// Where a thread is held that is about to take a pad's stream lock.
-struct Doorstep {
-  Gate reached, opened;
-  void pass() {
-    reached.open();
-    opened.wait("a thread is let on");
-  }
-};
-
-// The next lock that this thread takes of this pad, it takes after a stop at the doorstep.
-thread_local GstPad* before_lock_of = nullptr;
-thread_local Doorstep* doorstep = nullptr;
-
-void hold_before_lock(GstPad* pad, Doorstep& where) {
-  before_lock_of = pad;
-  doorstep = &where;
-}
-
-}  // namespace
-
-// Stands before GLib's own.
-extern "C" __attribute__((visibility("default"))) void g_rec_mutex_lock(GRecMutex* wanted) {
-  if (before_lock_of != nullptr && wanted == GST_PAD_GET_STREAM_LOCK(before_lock_of)) {
-    before_lock_of = nullptr;
-    doorstep->pass();
-  }
-  static auto* const lock =
-      reinterpret_cast<decltype(&g_rec_mutex_lock)>(dlsym(RTLD_NEXT, "g_rec_mutex_lock"));
-  lock(wanted);
-}
-
-namespace {
 
 GstPadActivateModeFunction activate_mode = nullptr;
 thread_local Doorstep* after_deactivation = nullptr;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+//
+// Watches the flushes that a src pad sends: each FLUSH_STOP ends a FLUSH_START with the same
+// seqnum, whatever becomes of them downstream. There a pad that is flushing takes no FLUSH_START,
+// and one that is unlinked or inactive misses whatever comes.
+//
+// Thread: any.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "tests/support/demand.hpp"
+
+namespace catcher::test {
+
+// The two events of a flush, as elements send them.
+struct FlushEvents {
+  explicit FlushEvents(bool resets_time = true)
+      : begin(gst_event_new_flush_start()), end(gst_event_new_flush_stop(resets_time)) {
+    gst_event_set_seqnum(end, gst_event_get_seqnum(begin));
+  }
+  GstEvent* const begin;  // each the caller's to send, once
+  GstEvent* const end;
+};
+
+class FlushPairs {
+ public:
+  // From now on, as long as there is the pad.
+  static void watch(GstPad* src) {
+    gst_pad_add_probe(
+        src, GST_PAD_PROBE_TYPE_EVENT_FLUSH,
+        [](GstPad*, GstPadProbeInfo* info, gpointer self) noexcept {
+          static_cast<FlushPairs*>(self)->take(GST_PAD_PROBE_INFO_EVENT(info));
+          return GST_PAD_PROBE_OK;
+        },
+        new FlushPairs, [](gpointer self) { delete static_cast<FlushPairs*>(self); });
+  }
+
+ private:
+  void take(GstEvent* event) {
+    const std::lock_guard lock(mutex_);
+    const guint32 seqnum = gst_event_get_seqnum(event);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
+      ++begun_[seqnum];
+      return;
+    }
+    const auto found = begun_.find(seqnum);
+    demand(found != begun_.end(), "a FLUSH_STOP ends a FLUSH_START of the same seqnum", seqnum);
+    if (--found->second == 0) begun_.erase(found);
+  }
+
+  std::mutex mutex_;
+  std::map<guint32, unsigned> begun_;
+};
+
+}  // namespace catcher::test
