@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "tests/support/coded_stream.hpp"
+#include "tests/support/flush_pairs.hpp"
 #include "tests/support/stress.hpp"
 #include "tests/support/upstream.hpp"
 
@@ -43,9 +44,10 @@ class Feeder {
   // A flush of upstream, from the caller's thread: what it is pushing comes back, and another
   // generation follows. One at a time.
   void flush() {
-    upstream_.send(gst_event_new_flush_start());
+    const FlushEvents flush;
+    upstream_.send(flush.begin);
     pause();
-    upstream_.send(gst_event_new_flush_stop(TRUE));
+    upstream_.send(flush.end);
     go_on(After::flush);
   }
   // Around a state change of the element: what is pushed meanwhile is refused, and a stream begins.
