@@ -260,7 +260,7 @@ void Player::begin_stream() {
 void Player::start_stream_again(const std::vector<EventPtr>& held) {
   for (const EventPtr& event : held) {
     if (GST_EVENT_TYPE(event.get()) != GST_EVENT_STREAM_START) continue;
-    gst_pad_push_event(pad_, gst_event_copy(event.get()));
+    gst_pad_push_event(pad_, anew(event).release());
   }
 }
 

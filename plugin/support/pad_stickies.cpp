@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The catcher authors
 #include "pad_stickies.hpp"
 
-#include "gst_ptr.hpp"
-
 namespace catcher::plugin {
 namespace {
 
@@ -11,11 +9,9 @@ bool has(GstPad* pad, GstEventType type) {
   return EventPtr(gst_pad_get_sticky_event(pad, type, 0)) != nullptr;
 }
 
-// A copy is made where the same event would be no news for the pad.
-bool begins_the_same(GstEvent* one, GstEvent* other) {
-  return GST_EVENT_TYPE(one) == GST_EVENT_STREAM_START &&
-         gst_event_get_seqnum(one) == gst_event_get_seqnum(other) &&
-         gst_structure_is_equal(gst_event_get_structure(one), gst_event_get_structure(other));
+GQuark original_of() {
+  static const GQuark quark = g_quark_from_static_string("catcher-original");
+  return quark;
 }
 
 }  // namespace
@@ -24,8 +20,19 @@ bool holds(GstPad* pad, GstEvent* sticky) {
   for (guint index = 0;; ++index) {
     const EventPtr held(gst_pad_get_sticky_event(pad, GST_EVENT_TYPE(sticky), index));
     if (held == nullptr) return false;
-    if (held.get() == sticky || begins_the_same(sticky, held.get())) return true;
+    if (held.get() == sticky) return true;
+    if (gst_mini_object_get_qdata(GST_MINI_OBJECT_CAST(held.get()), original_of()) == sticky) {
+      return true;
+    }
   }
+}
+
+EventPtr anew(const EventPtr& sticky) {
+  EventPtr copy(gst_event_copy(sticky.get()));
+  gst_mini_object_set_qdata(
+      GST_MINI_OBJECT_CAST(copy.get()), original_of(), gst_event_ref(sticky.get()),
+      [](gpointer original) noexcept { gst_event_unref(static_cast<GstEvent*>(original)); });
+  return copy;
 }
 
 bool has_begun(GstPad* pad) {

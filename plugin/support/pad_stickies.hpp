@@ -10,10 +10,14 @@
 
 #include <gst/gst.h>
 
+#include "gst_ptr.hpp"
+
 namespace catcher::plugin {
 
-// Whether this very event, or of stream starts one that says the same, is what holds downstream.
+// Whether this very event, or a copy that anew() has made of it, is what holds downstream.
 bool holds(GstPad* pad, GstEvent* sticky);
+// The same, for a pad that has it already and is to send it again.
+EventPtr anew(const EventPtr& sticky);
 // Whether a stream has begun there.
 bool has_begun(GstPad* pad);
 // Whether it has ended, so that nothing is taken until another one begins.

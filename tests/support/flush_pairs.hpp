@@ -30,7 +30,8 @@ struct FlushEvents {
 
 class FlushPairs {
  public:
-  // From now on, as long as there is the pad.
+  // Flushes that are made from now on, as long as there is the pad: its element may send one before
+  // the pad can be watched.
   static void watch(GstPad* src) {
     gst_pad_add_probe(
         src, GST_PAD_PROBE_TYPE_EVENT_FLUSH,
@@ -45,6 +46,7 @@ class FlushPairs {
   void take(GstEvent* event) {
     const std::lock_guard lock(mutex_);
     const guint32 seqnum = gst_event_get_seqnum(event);
+    if (gst_util_seqnum_compare(seqnum, since_) < 0) return;
     if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
       ++begun_[seqnum];
       return;
@@ -54,6 +56,7 @@ class FlushPairs {
     if (--found->second == 0) begun_.erase(found);
   }
 
+  const guint32 since_ = gst_util_seqnum_next();
   std::mutex mutex_;
   std::map<guint32, unsigned> begun_;
 };
