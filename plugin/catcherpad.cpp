@@ -114,7 +114,7 @@ static void gst_catcher_pad_class_init(GstCatcherPadClass* klass) {
   catcher::plugin::install_play_properties(object_class);
   // A link by whatever means is the moment to begin; not every one sends RECONFIGURE.
   GST_PAD_CLASS(klass)->linked = [](GstPad* pad, GstPad*) noexcept {
-    catcher::plugin::outlet_of(pad).player().start();
+    catcher::plugin::outlet_of(pad).gain_peer();
   };
   GST_PAD_CLASS(klass)->unlinked = [](GstPad* pad, GstPad*) noexcept {
     catcher::plugin::outlet_of(pad).lose_peer();

@@ -143,6 +143,11 @@ void unlinked(GstPad* pad, GstPad*, gpointer) noexcept {
   if (parent != nullptr) state_of(parent.get()).outlet().lose_peer();
 }
 
+void linked(GstPad* pad, GstPad*, gpointer) noexcept {
+  const GstPtr<GstElement> parent(gst_pad_get_parent_element(pad));
+  if (parent != nullptr) state_of(parent.get()).outlet().gain_peer();
+}
+
 gboolean src_event(GstPad*, GstObject* parent, GstEvent* event) noexcept {
   Player& player = state_of(parent).outlet().player();
   gboolean done = FALSE;
@@ -177,6 +182,7 @@ GstPad* make_pad(GstElement* element) {
   gst_pad_set_activatemode_function(pad, activate_mode);
   gst_pad_set_getrange_function(pad, get_range);
   g_signal_connect(pad, "unlinked", G_CALLBACK(unlinked), nullptr);
+  g_signal_connect(pad, "linked", G_CALLBACK(linked), nullptr);
   gst_pad_set_event_function(pad, src_event);
   gst_pad_set_query_function(pad, src_query);
   gst_element_add_pad(element, pad);

@@ -10,6 +10,10 @@ namespace catcher::plugin {
 // late.
 bool Outlet::activate(GstPadMode mode, bool active) {
   const bool pulls = mode == GST_PAD_MODE_PULL;
+  {
+    Lock lock(mutex_);
+    waits_ = false;
+  }
   if (pulls && player_.is_active()) player_.activate(false);
   if (!pulls && puller_.is_active()) puller_.activate(false);
   return pulls ? puller_.activate(active) : player_.activate(active);
@@ -19,9 +23,24 @@ void Outlet::lose_peer() {
   // This comes after the fact, and another thread may have linked the pad, and pull.
   if (!puller_.is_active() || gst_pad_is_linked(pad_)) return;
   gst_pad_activate_mode(pad_, GST_PAD_MODE_PULL, FALSE);
-  if (GST_STATE(host_.element()) > GST_STATE_READY) {
+  {
+    Lock lock(mutex_);
+    waits_ = true;
+  }
+  if (gst_pad_is_linked(pad_)) gain_peer();
+}
+
+void Outlet::gain_peer() {
+  bool waited = false;
+  {
+    Lock lock(mutex_);
+    waited = std::exchange(waits_, false);
+  }
+  const bool is_idle = GST_PAD_MODE(pad_) == GST_PAD_MODE_NONE;
+  if (waited && is_idle && GST_STATE(host_.element()) > GST_STATE_READY) {
     gst_pad_activate_mode(pad_, GST_PAD_MODE_PUSH, TRUE);
   }
+  player_.start();
 }
 
 void Outlet::begin_flush(EventPtr event) {

@@ -30,8 +30,11 @@ class Outlet {
 
   // The pad goes in or out of a mode. False: it is in none, and can only be pushed from.
   bool activate(GstPadMode mode, bool active);
-  // The pad was unlinked: whoever pulled cannot come back to say so. It can be pushed from again.
+  // The pad was unlinked: whoever pulled cannot come back to say so, and may still be on his way
+  // here. Until it is linked it is in no mode, so that he finds it flushing.
   void lose_peer();
+  // The pad was linked, by whatever means.
+  void gain_peer();
 
   // Upstream flushes: the end leads to another recording. Both take over the event.
   void begin_flush(EventPtr event);
@@ -51,6 +54,9 @@ class Outlet {
   PlayerHost& host_;
   Player player_;
   Puller puller_;
+
+  Mutex mutex_;
+  bool waits_ CATCHER_GUARDED_BY(mutex_) = false;  // in no mode, for want of a peer
 };
 
 }  // namespace catcher::plugin
