@@ -126,7 +126,6 @@ class Round {
         meddle(self, limb, feeder_, form_, random);
         self.does("changes state");
         if (random.one_in(6)) src.to(random.one_in(2) ? GST_STATE_PAUSED : GST_STATE_PLAYING);
-        if (random.one_in(10)) begin_anew(src, limb);
         self.does("rests");
         if (random.one_in(2)) rest(random, 10);
       }
@@ -135,13 +134,6 @@ class Round {
       src.to(GST_STATE_NULL);
       allow(src);
     }
-  }
-
-  static void begin_anew(Element& src, Limb& limb) {
-    limb.branch().unblock();  // downstream would go first
-    src.to(GST_STATE_READY);
-    limb.judge().reset();
-    src.to(GST_STATE_PLAYING);
   }
 
   void ask(Watchdog::Watched& self, Random random) {
