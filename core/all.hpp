@@ -8,6 +8,7 @@
 #include "block_transform.hpp"
 #include "catcher.hpp"
 #include "chunk_memory.hpp"
+#include "compaction.hpp"
 #include "config.hpp"
 #include "file_memory.hpp"
 #include "lease.hpp"

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "config.hpp"
@@ -48,13 +49,14 @@ class Writer;
 
 // A snapshot; each figure is right for itself.
 struct Stats {
-  std::uint64_t bytes_in = 0;         // ever
-  std::uint64_t bytes_evicted = 0;    // ever
-  std::uint64_t bytes_allocated = 0;  // now: the window, free chunks, and what readers keep
-  std::uint64_t chunks = 0;           // now, in the window
-  std::uint64_t chunks_evicted = 0;   // ever
-  std::uint64_t source_reads = 0;     // ever; 0 when pushed
-  std::size_t readers = 0;            // now
+  std::uint64_t bytes_in = 0;       // ever
+  std::uint64_t bytes_evicted = 0;  // ever
+  // Now: the window, free chunks, what readers keep, and all that is to be compacted once more.
+  std::uint64_t bytes_allocated = 0;
+  std::uint64_t chunks = 0;          // now, in the window
+  std::uint64_t chunks_evicted = 0;  // ever
+  std::uint64_t source_reads = 0;    // ever; 0 when pushed
+  std::size_t readers = 0;           // now
 };
 
 // Whether eviction passes over a pinned range or stops at it.
@@ -117,6 +119,28 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // then on the request keeps this catcher, until it is cancelled or ends.
   [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
 
+  // Moves all that is kept into one piece of memory, as `how` says, while readers go on; a chunk's
+  // memory is free as soon as it was copied and its last pin and lease are gone. With in_place it
+  // is over when this returns. `bad_argument`: not finished, asked for before, or nothing to run it
+  // on. finish() does this as Config::compaction says, in the thread that finishes.
+  // The piece is asked for as a whole: heap memory is taken to cost nothing until it is written to,
+  // in a file there must be room for all at once. Readers hold the chunk that they stand in.
+  // If the last handle is dropped meanwhile: a thread is stopped and waited for; an executor's job
+  // that has not begun does nothing, one that has is finished and frees the catcher.
+  Status compact(Compaction how) noexcept;
+  // How far that is.
+  CompactionState compaction() const noexcept;
+  // Whether contiguous() gives something.
+  bool is_compacted() const noexcept { return contiguous().status == Status::ok; }
+  // Finished, and nothing is being moved any more.
+  bool is_finalised() const noexcept;
+  // Waits for that, without pulling: ok, or why not. `failed`: upstream has.
+  Status wait_finalised(const Wait& wait = {});
+  // All that is kept, in one piece; ok and no lease if that is nothing. `would_block`: not
+  // finished, or compaction is not over; `out_of_memory`: it has failed; `bad_argument`: nobody has
+  // asked for it, and there is more than one chunk.
+  LeaseResult contiguous() const noexcept;
+
   // Makes everyone who waits in this catcher look again at what they wait for.
   void wake() noexcept { arrived_.notify_all(); }
 
@@ -173,6 +197,14 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   void set_failed(std::error_code error) noexcept CATCHER_REQUIRES(mutex_);
   void release_hold(std::uint64_t begin) noexcept;
 
+  // ---- compaction (catcher_compact.cpp) -------------------------------------------
+  struct CompactionJob;
+  void begin_compaction(Compaction how) noexcept;
+  void hand_to_executor();
+  void run_compaction(const std::stop_token& stop) noexcept;
+  bool take_compaction() noexcept;
+  void settle_compaction(CompactionState state) noexcept;
+
   const Config config_;
   const bool pulls_;
   Rope<std::byte> rope_;
@@ -189,6 +221,11 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   std::vector<std::uint64_t> holds_ CATCHER_GUARDED_BY(mutex_);
   std::error_code error_ CATCHER_GUARDED_BY(mutex_);
   bool writer_gone_ CATCHER_GUARDED_BY(mutex_) = false;
+  // While it is pending, whoever runs it is the rope's appender.
+  CompactionState compaction_ CATCHER_GUARDED_BY(mutex_) = CompactionState::none;
+  bool compaction_taken_ CATCHER_GUARDED_BY(mutex_) = false;
+
+  std::jthread compactor_;  // the last member: it ends before the others do
 };
 
 // The pushing end. Move-only; one thread at a time.
@@ -221,8 +258,8 @@ class CATCHER_API Writer {
   // aside; 0: as growth says. Where chunks are sealed early it keeps their memory from being
   // unused.
   void limit_chunks(std::uint64_t bytes) noexcept;
-  // Drops whole chunks that end at or below `offset`, as far as readers and holds allow
-  // (waiting for them if this catcher blocks); what is left over is reported as `full`,
+  // Drops whole chunks that end at or below `offset`, as far as readers, holds and compaction
+  // allow (waiting for them if this catcher blocks); what is left over is reported as `full`,
   // `cancelled` or `timed_out`.
   Status evict_before(std::uint64_t offset, const Wait& wait = {});
 

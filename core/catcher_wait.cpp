@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: The catcher authors
 //
-// How a reader at the edge waits: it looks, pulls if nobody else is pulling, and sleeps.
+// How a reader at the edge waits: it looks, pulls if nobody else is pulling, and sleeps. And how
+// others sleep until something else has come about.
 #include <algorithm>
 #include <new>
 #include <optional>
@@ -157,13 +158,30 @@ Catcher::Reservation Catcher::reserve(std::size_t at_least, const Wait& wait) {
   return reservation;
 }
 
+Status Catcher::wait_finalised(const Wait& wait) {
+  const WakeOnStop wake_on_stop(wait.stop, Wake{arrived_});
+  for (;;) {
+    if (is_finalised()) return Status::ok;
+    if (has_failed()) return Status::failed;
+    if (wait.stop.stop_requested()) return Status::cancelled;
+    if (is_past(wait.deadline)) return why_late(wait);
+    const auto changed = [&] {
+      return is_finalised() || has_failed() || wait.stop.stop_requested();
+    };
+    arrived_.sleep_unless(changed, wait.deadline);
+  }
+}
+
 Status Catcher::evict_before(std::uint64_t offset, const Wait& wait) {
   // Asked once a buffer, and true once a chunk: what readers allow is looked up only then.
   const std::uint64_t target = std::min(offset, rope_.end());
-  if (rope_.chunks() == 0 || rope_.oldest_limit() > target) return Status::ok;
+  if (rope_.state() == RopeState::open) {
+    if (rope_.chunks() == 0 || rope_.oldest_limit() > target) return Status::ok;
+  }
   const bool waits = config_.when_full == WhenFull::block;
   return until_room(waits ? wait : Wait::none(), [&] {
     Lock lock(mutex_);
+    if (compaction_ == CompactionState::pending) return Status::full;
     rope_.drop_before(std::min(offset, evictable()));
     // What the chunk in hand still has room for is not there yet, and is not waited for.
     const bool done = rope_.chunks() == 0 || rope_.oldest_limit() > target;

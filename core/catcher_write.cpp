@@ -33,8 +33,15 @@ void Catcher::tell_settled() noexcept {
 }
 
 void Catcher::finish() noexcept {
+  const Compaction how = config_.compaction;
+  if (how != Compaction::none) {
+    Lock lock(mutex_);
+    // Before it has finished: is_finalised() never flickers.
+    compaction_ = CompactionState::pending;
+  }
   rope_.finish(RopeState::finished);
   tell_settled();
+  if (how != Compaction::none) begin_compaction(how);
 }
 
 void Catcher::fail(std::error_code error) noexcept {

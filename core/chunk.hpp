@@ -10,7 +10,7 @@
 // Invariants:
 //   I1  pins == 0 means nobody reads the memory, and nobody will before the appender
 //       has put another chunk into the slot.
-//   I2  A slot that is pinned keeps its index, base and memory.
+//   I2  A slot that is pinned keeps its base and memory, and its index while the rope is open.
 //   I3  The pool lives while the rope lives or any slot is in use.
 #pragma once
 
@@ -37,7 +37,8 @@ struct Slot {
 
   alignas(kCacheLine) typename Sync::template Atomic<std::uint64_t> index{0};
   typename Sync::template Atomic<std::uint64_t> base{0};
-  // One past the last offset this chunk can hold; falls once, when it is sealed early.
+  // One past the last offset this chunk can hold; falls once, when it is sealed early. Grows
+  // where a finished rope is moved into this chunk (compactor.hpp).
   typename Sync::template Atomic<std::uint64_t> limit{0};
   typename Sync::template Plain<T*> data{};
   typename Sync::template Plain<std::size_t> capacity{};
@@ -110,14 +111,15 @@ class ChunkPool {
     return slot;
   }
 
-  // Makes a taken slot chunk `index` that begins at `base`. The appender holds the first pin.
+  // Makes a taken slot chunk `index` for [base, limit). The appender holds the first pin.
   // Thread: appender.
-  void place(SlotType* slot, std::uint64_t index, std::uint64_t base) noexcept {
+  void place(SlotType* slot, std::uint64_t index, std::uint64_t base,
+             std::uint64_t limit) noexcept {
     // Relaxed: published by the release below; a reader that looks earlier fails to pin.
     slot->index.store(index, order::relaxed);
-    slot->base.store(base, order::relaxed);                                 // relaxed: as index
-    slot->limit.store(base + std::size_t(slot->capacity), order::relaxed);  // relaxed: as index
-    users_.fetch_add(1, order::relaxed);  // relaxed: the rope's own share keeps the pool
+    slot->base.store(base, order::relaxed);    // relaxed: as index
+    slot->limit.store(limit, order::relaxed);  // relaxed: as index
+    users_.fetch_add(1, order::relaxed);       // relaxed: the rope's own share keeps the pool
     // sync(pin) release: pairs with the acquire in Slot::try_pin().
     slot->pins.store(1, order::release);
   }
@@ -323,9 +325,12 @@ class Pin {
   std::uint64_t base() const noexcept {
     return slot_->base.load(order::relaxed);  // relaxed: fixed while pinned
   }
-  // May still fall until the rope's end has passed it. Read it after an acquire of that end.
+  // May still fall until the rope's end has passed it: read it after an acquire of that end. Once
+  // the rope has finished it only grows.
   std::uint64_t limit() const noexcept {
-    return slot_->limit.load(order::relaxed);  // relaxed: ordered by the end, see Rope
+    // sync(absorb) acquire: pairs with the release in Compactor::replace(); what was copied here
+    // comes with how far it reaches. A limit that falls is ordered by the end instead, see Rope.
+    return slot_->limit.load(order::acquire);
   }
   const T* data() const noexcept { return slot_->data; }
 

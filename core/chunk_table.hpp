@@ -10,7 +10,8 @@
 // pinned first and checked afterwards, and a wrong guess means that the appender has
 // moved on, so the search is made again.
 //
-// Thread: append(), drop_oldest(), drop_newest() by the appender; the rest by any.
+// Thread: append(), drop_oldest(), drop_newest() by the appender, as is Compactor (compactor.hpp);
+// the rest by any.
 // Invariants:
 //   I1  Chunk numbers [first, next) are in the ring, each in the slot its number maps to.
 //   I2  base(n + 1) == limit(n), once n + 1 exists.
@@ -30,6 +31,9 @@
 #include "chunk.hpp"
 
 namespace catcher {
+
+template <class T, class Sync>
+class Compactor;
 
 template <class T, class Sync = StdSync>
 class ChunkTable {
@@ -56,7 +60,7 @@ class ChunkTable {
     SlotType* slot = pool_->take(capacity);
     if (slot == nullptr) return nullptr;
     const std::uint64_t index = next_own_;
-    pool_->place(slot, index, base);
+    pool_->place(slot, index, base, base + capacity);
     // sync(slot) release: pairs with the acquire in slot_at(); a reader that finds the
     // pointer finds the slot's first values too (tests/model/pin_evict.cpp).
     own_ring_->at(index).store(slot, order::release);
@@ -106,13 +110,16 @@ class ChunkTable {
 
   // Figures for stats.
   std::uint64_t chunk_count() const noexcept {
-    const std::uint64_t first = evicted_count();
-    // Relaxed: a figure.
+    // Relaxed, both: a figure.
+    const std::uint64_t first = first_.load(order::relaxed);
     const std::uint64_t next = next_.load(order::relaxed);
     return next > first ? next - first : 0;
   }
   std::uint64_t evicted_count() const noexcept {
-    return first_.load(order::relaxed);  // relaxed: a figure
+    // Relaxed, both: a figure.
+    const std::uint64_t merged = merged_.load(order::relaxed);
+    const std::uint64_t first = first_.load(order::relaxed);
+    return first > merged ? first - merged : 0;
   }
 
   // Pins the chunk that holds `offset`, or nothing if that has been evicted.
@@ -142,6 +149,8 @@ class ChunkTable {
   }
 
  private:
+  friend class Compactor<T, Sync>;
+
   // A power-of-two array of slot pointers; replaced by a larger one when it is full.
   struct Ring {
     explicit Ring(std::size_t capacity)
@@ -255,6 +264,7 @@ class ChunkTable {
   typename Sync::template Atomic<std::uint64_t> first_{0};
   typename Sync::template Atomic<std::uint64_t> next_{0};
   typename Sync::template Atomic<std::uint64_t> begin_{0};
+  typename Sync::template Atomic<std::uint64_t> merged_{0};  // chunks moved into another
 
   // The appender's own.
   alignas(kCacheLine) ChunkPool<T, Sync>* const pool_;

@@ -57,6 +57,9 @@ Status Config::validate(std::string* why) const {
   if (read_burst > kLargestChunk) {
     return refuse(why, "read_burst: no read can bring " + std::to_string(read_burst) + " bytes");
   }
+  if (compaction == Compaction::executor && !executor) {
+    return refuse(why, "compaction: there is no executor; give one, or another way");
+  }
   return Status::ok;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "chunk_memory.hpp"
+#include "compaction.hpp"
 #include "export.hpp"
 #include "status.hpp"
 
@@ -87,9 +88,11 @@ struct CATCHER_API Config {
   std::size_t read_burst = 4 * 1024;
   // Where chunks are; nothing: on the heap. After `out_of_memory` its error() says why.
   std::shared_ptr<ChunkMemory> memory{};
-  // Where work that may block is run, such as reads of a Source for readers that do not wait;
-  // nothing: such work is refused. Thread: called by any. Outlives the catcher.
+  // Where work that may block is run, such as reads of a Source for readers that do not wait, or
+  // compaction; nothing: such work is refused. Thread: called by any. Outlives the catcher.
   Executor executor{};
+  // What is done when the stream has finished (Catcher::compact()).
+  Compaction compaction = Compaction::none;
 
   // Status::bad_argument names in `why` the setting and what to change. Thread: any.
   [[nodiscard]] Status validate(std::string* why = nullptr) const;

@@ -162,6 +162,8 @@ class Rope {
   std::uint64_t evicted_chunks() const noexcept { return table_.evicted_count(); }
 
  private:
+  friend class Compactor<T, Sync>;
+
   Status open_chunk(std::uint64_t at_least, std::uint64_t evictable) noexcept {
     if (config_.max_size != 0 && at_least > config_.max_size) return Status::bad_argument;
     seal();

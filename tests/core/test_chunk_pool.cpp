@@ -24,7 +24,7 @@ struct Owned {
   // With the first pin on it.
   Slot* placed(std::size_t capacity) {
     Slot* slot = pool->take(capacity);
-    if (slot != nullptr) pool->place(slot, index++, 0);
+    if (slot != nullptr) pool->place(slot, index++, 0, capacity);
     return slot;
   }
 };
@@ -34,7 +34,7 @@ START_TEST(a_slot_without_pins_cannot_be_pinned) {
   Slot* slot = owned.pool->take(8);
   ck_assert(!slot->try_pin());
 
-  owned.pool->place(slot, 5, 100);
+  owned.pool->place(slot, 5, 100, 108);
 
   ck_assert(slot->try_pin());
   const Pin pin(slot);

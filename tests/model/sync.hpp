@@ -22,6 +22,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/compactor.hpp"
 #include "core/cursor.hpp"
 #include "core/event_count.hpp"
 #include "core/fill_lock.hpp"
@@ -282,6 +283,7 @@ using Table = catcher::ChunkTable<Element, ModelSync>;
 using Rope = catcher::Rope<Element, ModelSync>;
 using Pin = catcher::Pin<Element, ModelSync>;
 using Place = catcher::Place<Element, ModelSync>;
+using Compactor = catcher::Compactor<Element, ModelSync>;
 
 class ModelMemory final : public catcher::ChunkMemory {
  public:
@@ -318,6 +320,15 @@ inline void append(Rope& rope, std::uint64_t count) {
     rope.commit(size);
     count -= size;
   }
+}
+
+// Thread: the rope's appender, which has finished.
+inline void compact(Rope& rope) {
+  const auto copy = [](Element* to, const Element* from, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) to[i].write(from[i].read());
+    return true;
+  };
+  RL_ASSERT(Compactor(rope).run(copy) == catcher::Status::ok);
 }
 
 inline void expect_element(const Pin& pin, std::uint64_t offset) {
