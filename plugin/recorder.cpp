@@ -228,7 +228,7 @@ bool Recorder::heed(GstEvent* event) {
     case GST_EVENT_EOS:
       ended_ = true;
       GST_INFO_OBJECT(pad_, "end after %" G_GUINT64_FORMAT " bytes", own_->edge());
-      own_->finish();
+      own_->finish_whole();
       gst_element_post_message(element_,
                                gst_message_new_duration_changed(GST_OBJECT_CAST(element_)));
       return true;

@@ -84,6 +84,12 @@ void Recording::finish(bool upstream_failed) noexcept {
   buffering.update(*this, 0);
 }
 
+void Recording::finish_whole() noexcept {
+  finish();
+  if (compact_ == Compaction::none) return;
+  bytes_->compact(compact_);  // what cannot be moved stays as it is
+}
+
 std::int64_t Recording::duration(GstFormat format) const {
   if (format != this->format()) return -1;
   if (!is_finished()) return upstream_duration();

@@ -108,6 +108,8 @@ class Recording {
   void set_next(std::shared_ptr<Recording> next);
   // No more will come. `upstream_failed`: because something broke.
   void finish(bool upstream_failed = false) noexcept;
+  // The same at upstream's end: what is kept is compacted if that was asked for, once players know.
+  void finish_whole() noexcept;
 
   // ---- any thread -------------------------------------------------------------------
 
@@ -199,6 +201,7 @@ class Recording {
       : writer(std::move(pushed.writer)),
         buffering(settings),
         bytes_(std::move(pushed.catcher)),
+        compact_(settings.compact),
         bounds_lead_(settings.read_ahead_bytes != 0 || settings.read_ahead_time != 0) {}
 
  private:
@@ -210,6 +213,7 @@ class Recording {
   Place place_of(const Indexed& entry, std::uint64_t offset) const;
 
   const std::shared_ptr<Catcher> bytes_;
+  const Compaction compact_;
   const bool bounds_lead_;
   GstClockTime time_shift_ = 0;  // fixed before format_ is
   std::atomic<GstFormat> format_{GST_FORMAT_UNDEFINED};

@@ -75,6 +75,17 @@ GType growth_type() {
   return type;
 }
 
+GType compact_type() {
+  static const GEnumValue values[] = {
+      {as_gint(Compaction::none), "Leave it in chunks", "none"},
+      {as_gint(Compaction::in_place), "Before EOS is done with", "in-place"},
+      {as_gint(Compaction::new_thread), "In a thread, while all goes on", "thread"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = register_choices("GstCatcherCompact", values);
+  return type;
+}
+
 GType start_from_type() {
   static const GEnumValue values[] = {
       {as_gint(StartFrom::oldest), "The oldest that is kept", "oldest"},
@@ -157,6 +168,10 @@ void install_recording_properties(GObjectClass* klass) {
   add(CommonProperty::growth,
       g_param_spec_enum("growth", "Growth", "How chunks grow from chunk-size to chunk-size-max",
                         growth_type(), as_gint(defaults.growth), kWhenReady));
+  add(CommonProperty::compact,
+      g_param_spec_enum("compact", "Compact",
+                        "Whether and where what is kept is moved into one piece of memory at EOS",
+                        compact_type(), as_gint(defaults.compact), kWhenReady));
   add(CommonProperty::temp_template,
       g_param_spec_string("temp-template", "Temporary file template",
                           "Keep what is caught in a file without a name instead of memory. This is "
@@ -220,6 +235,9 @@ bool set_common_property(Settings& settings, guint id, const GValue* value) {
     case CommonProperty::growth:
       settings.growth = static_cast<Growth::Kind>(g_value_get_enum(value));
       return true;
+    case CommonProperty::compact:
+      settings.compact = static_cast<Compaction>(g_value_get_enum(value));
+      return true;
     case CommonProperty::use_buffering:
       settings.use_buffering = g_value_get_boolean(value) != FALSE;
       return true;
@@ -263,6 +281,7 @@ bool get_common_property(const Settings& settings, guint id, GValue* value) {
       g_value_set_uint64(value, settings.chunk_size_max);
       return true;
     case CommonProperty::growth: g_value_set_enum(value, as_gint(settings.growth)); return true;
+    case CommonProperty::compact: g_value_set_enum(value, as_gint(settings.compact)); return true;
     case CommonProperty::use_buffering:
       g_value_set_boolean(value, settings.use_buffering ? TRUE : FALSE);
       return true;

@@ -28,6 +28,7 @@ struct Settings {
   bool use_buffering = false;
   gdouble low_watermark = 0.01;  // both: of what Buffering::target() says
   gdouble high_watermark = 0.99;
+  Compaction compact = Compaction::none;
 
   Config core() const;
   // Which properties cannot go together and what to change; empty if all can.
@@ -51,6 +52,7 @@ struct PlaySettings {
 
 GType when_full_type();
 GType growth_type();
+GType compact_type();
 GType start_from_type();
 GType on_evicted_type();
 GType pull_mode_type();
@@ -66,6 +68,7 @@ enum class CommonProperty : guint {
   chunk_size,
   chunk_size_max,
   growth,
+  compact,
   temp_template,
   use_buffering,
   low_watermark,

@@ -95,6 +95,7 @@ const std::vector<std::string> kRecording = {
     "growth",        "max-size-bytes",   "max-size-time",  "current-level-time",
     "when-full",     "read-ahead-bytes", "stats",          "read-ahead-time",
     "temp-template", "use-buffering",    "low-watermark",  "high-watermark",
+    "compact",
 };
 const std::vector<std::string> kPlaying = {
     "start-from", "start-offset", "on-evicted", "position", "lag-bytes", "lag-time", "min-latency",
