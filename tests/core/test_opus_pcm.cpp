@@ -72,7 +72,7 @@ std::vector<std::byte> take_bytes(OpusPcmReader& reader, std::size_t size, std::
 std::vector<float> take_floats(OpusPcmReader& reader, std::size_t samples) {
   const auto bytes = take_bytes(reader, samples * sizeof(float));
   std::vector<float> floats(bytes.size() / sizeof(float));
-  std::memcpy(floats.data(), bytes.data(), floats.size() * sizeof(float));
+  if (!floats.empty()) std::memcpy(floats.data(), bytes.data(), floats.size() * sizeof(float));
   return floats;
 }
 
