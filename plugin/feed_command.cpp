@@ -12,7 +12,7 @@
 
 #include <sys/wait.h>
 
-#include "support/child_process.hpp"
+#include "core/sources/child_process.hpp"
 #include "support/gst_ptr.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(catchercommand_debug);
@@ -21,6 +21,7 @@ GST_DEBUG_CATEGORY_STATIC(catchercommand_debug);
 namespace {
 
 using namespace catcher::plugin;
+using catcher::ChildProcess;
 
 // What a pipe holds, by default.
 constexpr std::size_t kPiece = 64 * 1024;
@@ -57,16 +58,15 @@ TextPtr shown(const std::string& text) {
   return TextPtr(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
 }
 
-gboolean refuse_start(gpointer source, const ChildProcess::Started& started) {
+gboolean refuse_start(gpointer source, std::error_code error, const std::string& why) {
   const TextPtr command = shown(state_of(source).command);
-  if (started.code == G_SPAWN_ERROR_NOENT) {
-    GST_ELEMENT_ERROR(source, RESOURCE, NOT_FOUND,
-                      ("There is no program for command \"%s\".", command.get()),
-                      ("%s. Name one that is in PATH, or a whole path; no shell reads this.",
-                       started.why.c_str()));
+  if (error == std::errc::no_such_file_or_directory) {
+    GST_ELEMENT_ERROR(
+        source, RESOURCE, NOT_FOUND, ("There is no program for command \"%s\".", command.get()),
+        ("%s. Name one that is in PATH, or a whole path; no shell reads this.", why.c_str()));
   } else {
     GST_ELEMENT_ERROR(source, RESOURCE, OPEN_READ, ("Command \"%s\" cannot be run.", command.get()),
-                      ("%s", started.why.c_str()));
+                      ("%s", why.c_str()));
   }
   return FALSE;
 }
@@ -75,12 +75,13 @@ gboolean start(GstBaseSrc* source) noexcept {
   CommandState& state = state_of(source);
   std::string why;
   const std::vector<std::string> words = words_of(state.command, why);
-  if (words.empty()) return refuse_start(source, {nullptr, G_SPAWN_ERROR_INVAL, why});
-  std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  ChildProcess::Started started = ChildProcess::start(argv.data());
-  if (started.child == nullptr) return refuse_start(source, started);
+  if (words.empty()) {
+    return refuse_start(source, std::make_error_code(std::errc::invalid_argument), why);
+  }
+  ChildProcess::Started started = ChildProcess::start(words);
+  if (started.child == nullptr) {
+    return refuse_start(source, started.error, words[0] + ": " + started.error.message());
+  }
   state.child = std::move(started.child);
   state.bytes = 0;
   GST_INFO_OBJECT(source, "process %d runs %s", static_cast<int>(state.child->pid()),
@@ -95,7 +96,7 @@ gboolean stop(GstBaseSrc* source) noexcept {
 
 GstFlowReturn ended(gpointer source) {
   CommandState& state = state_of(source);
-  switch (state.child->wait_exit(kFarewell)) {
+  switch (state.child->wait_exit(catcher::Clock::now() + kFarewell)) {
     case ChildProcess::Exit::interrupted: return GST_FLOW_FLUSHING;
     case ChildProcess::Exit::late: return GST_FLOW_EOS;  // it prints nothing any more
     case ChildProcess::Exit::exited: break;
@@ -137,7 +138,8 @@ GstFlowReturn create(GstPushSrc* source, GstBuffer** buffer) noexcept {
       state.child->read(std::as_writable_bytes(std::span(map.data, map.size)));
   gst_buffer_unmap(made.get(), &map);
   switch (output.kind) {
-    case ChildProcess::Output::Kind::interrupted: return GST_FLOW_FLUSHING;
+    case ChildProcess::Output::Kind::interrupted:
+    case ChildProcess::Output::Kind::late: return GST_FLOW_FLUSHING;
     case ChildProcess::Output::Kind::end: return ended(source);
     case ChildProcess::Output::Kind::bytes: break;
   }

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "support/child_process.hpp"
+#include "core/sources/descriptor.hpp"
 #include "support/settings.hpp"
 
 namespace catcher::plugin {

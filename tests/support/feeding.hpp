@@ -7,17 +7,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/support/channel.hpp"
+#include "tests/support/processes.hpp"
 
 namespace catcher::test {
 
@@ -114,24 +113,6 @@ inline pid_t printed_pid(Branch& branch) {
   const pid_t pid = static_cast<pid_t>(std::strtol(text.c_str(), nullptr, 10));
   demand(pid > 1, text.c_str());
   return pid;
-}
-
-inline bool has_process(pid_t group) {
-  return ::kill(-group, 0) == 0 || errno != ESRCH;
-}
-
-// Whoever was not this process's own child is reaped by another in its own time.
-inline void wait_group_gone(pid_t group) {
-  const Deadline patience = Clock::now() + kPatience;
-  while (has_process(group)) {
-    demand(Clock::now() < patience, "a process group ends", static_cast<std::uint64_t>(group));
-    std::this_thread::yield();
-  }
-}
-
-// Whether it is no child of this process, not even a dead one.
-inline bool is_reaped(pid_t pid) {
-  return ::waitpid(pid, nullptr, WNOHANG) == -1 && errno == ECHILD;
 }
 
 // A catchersrc with a feed and what it plays to. The branch comes before.

@@ -11,36 +11,22 @@
 // Thread: one at a time, but interrupt() by any.
 #pragma once
 
-#include <glib.h>
-#include <poll.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
+#include <vector>
 
-#include "core/wait.hpp"
+#include "../wait.hpp"
+#include "descriptor.hpp"
 
-namespace catcher::plugin {
-
-// A descriptor that is closed with this. Move-only.
-class OwnedFd {
- public:
-  OwnedFd() noexcept = default;
-  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-  OwnedFd& operator=(OwnedFd&& other) noexcept;
-  ~OwnedFd() { close(); }
-
-  int get() const noexcept { return fd_; }  // -1: none
-  int release() noexcept;
-  void close() noexcept;
-
- private:
-  int fd_ = -1;
-};
+namespace catcher {
 
 class ChildProcess {
  public:
@@ -48,12 +34,13 @@ class ChildProcess {
   static constexpr std::chrono::seconds kGrace{1};
 
   struct Started {
-    std::unique_ptr<ChildProcess> child;  // or nothing, and
-    gint code = 0;                        // of GSpawnError
-    std::string why;
+    std::unique_ptr<ChildProcess> child;  // or nothing, and why
+    std::error_code error;
   };
-  // `argv` ends with nullptr; its first is looked for in PATH.
-  static Started start(char** argv);
+  // The first of `argv` is looked for in PATH. The program gets this process's environment and
+  // folder, the default action for every signal and none of them blocked, and no descriptor but
+  // its own three.
+  static Started start(const std::vector<std::string>& argv);
 
   // Ends the group: SIGTERM, then SIGKILL for what is left after kGrace.
   ~ChildProcess();
@@ -61,16 +48,16 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   struct Output {
-    enum class Kind : std::uint8_t { bytes, end, interrupted };
+    enum class Kind : std::uint8_t { bytes, end, interrupted, late };
     Kind kind = Kind::end;
     std::size_t size = 0;
   };
   // Waits for what it writes. It ends when nobody has its stdout any more; if the leader has
   // failed, the rest of the group is ended first.
-  Output read(std::span<std::byte> into);
-  // Waits for the leader's end, at most so long.
+  Output read(std::span<std::byte> into, Deadline latest = kForever);
+  // Waits for the leader's end, which it is asked for by nobody.
   enum class Exit : std::uint8_t { exited, late, interrupted };
-  Exit wait_exit(std::chrono::milliseconds most);
+  Exit wait_exit(Deadline latest);
 
   // While true, whoever waits comes back. Thread: any.
   void interrupt(bool on) noexcept;
@@ -78,12 +65,12 @@ class ChildProcess {
   // As from waitpid(). Nothing: it runs, or somebody else has reaped it.
   std::optional<int> exit_status() const noexcept { return status_; }
   bool has_failed() const noexcept { return status_ && *status_ != 0; }
-  GPid pid() const noexcept { return pid_; }
+  pid_t pid() const noexcept { return pid_; }
   // What it wrote to stderr last.
   const std::string& last_words() const noexcept { return last_words_; }
 
  private:
-  ChildProcess(GPid pid, OwnedFd out, OwnedFd err, OwnedFd wake);
+  ChildProcess();
 
   struct Ready {
     bool out = false, interrupted = false, timed_out = false;
@@ -93,13 +80,13 @@ class ChildProcess {
   void look_at_exit() noexcept;
   void hear() noexcept;
   void discard() noexcept;
-  void signal(int number) const noexcept;
+  void signal(int number) noexcept;
   void end() noexcept;
 
-  const GPid pid_;
+  pid_t pid_ = 0;  // 0: never started
   OwnedFd out_, err_;
   OwnedFd exit_;  // readable once the leader has ended, where the kernel can say so
-  OwnedFd wake_;
+  WakeFd wake_;
   bool exited_ = false;
   bool reaped_elsewhere_ = false;
   std::optional<int> status_;
@@ -107,4 +94,4 @@ class ChildProcess {
   std::string last_words_;
 };
 
-}  // namespace catcher::plugin
+}  // namespace catcher
