@@ -15,6 +15,8 @@
 #include "loader.hpp"
 #include "readable.hpp"
 #include "reader.hpp"
+#include "save.hpp"
+#include "saved.hpp"
 #include "source.hpp"
 #include "sources/command_source.hpp"
 #include "sources/fd_source.hpp"
