@@ -6,6 +6,7 @@
 #pragma once
 
 #include "block_transform.hpp"
+#include "budget.hpp"
 #include "catcher.hpp"
 #include "chunk_memory.hpp"
 #include "compaction.hpp"
