@@ -46,6 +46,14 @@ class Place {
     return copy;
   }
 
+  // Elements that refresh() would find in the chunk that is pinned, which may be evicted.
+  // Requires: `end` was read from the rope.
+  std::uint64_t held(std::uint64_t end) const noexcept {
+    if (!pin_ || offset_ < pin_.base()) return 0;
+    const std::uint64_t held_end = std::min(pin_.limit(), end);
+    return offset_ < held_end ? held_end - offset_ : 0;
+  }
+
   // Requires: count <= known()
   void advance(std::uint64_t count) noexcept {
     assert(count <= known());

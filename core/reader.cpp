@@ -181,7 +181,7 @@ ReadResult Reader::skip(std::uint64_t count, const Wait& wait) {
 std::uint64_t Reader::available() const noexcept {
   const Window now = catcher_->window();
   if (offset() >= now.end) return 0;
-  return offset() >= now.begin ? now.end - offset() : place_.known();
+  return offset() >= now.begin ? now.end - offset() : place_.held(now.end);
 }
 
 void Reader::set_holds_back(bool holds_back) noexcept {

@@ -226,6 +226,19 @@ START_TEST(available_counts_what_can_be_read_now) {
 }
 END_TEST
 
+START_TEST(available_counts_what_came_into_the_chunk_before_it_was_evicted) {
+  auto made = filled(35, kSmallWindow);
+  Reader reader(made.catcher);
+  take(reader, 35);
+
+  add(made.writer, 5000);
+
+  ck_assert_uint_eq(reader.available(), 5);
+  ck_assert_uint_eq(try_read(reader, 100).bytes, 5);
+  ck_assert_status(try_read(reader, 1).status, Status::evicted);
+}
+END_TEST
+
 START_TEST(a_reader_that_was_lapped_is_told_the_window) {
   auto made = filled(50, kSmallWindow);
   Reader reader(made.catcher);
@@ -333,8 +346,9 @@ int main() {
         {a_read_gives_what_is_there, a_read_does_not_wait_for_more_than_is_there,
          a_read_into_nothing_says_ok_anywhere, try_read_at_the_edge_would_block,
          read_full_counts_what_it_got_before_the_end, readers_do_not_disturb_each_other,
-         available_counts_what_can_be_read_now, skip_moves_over_what_is_there,
-         sealing_is_invisible_to_readers}},
+         available_counts_what_can_be_read_now,
+         available_counts_what_came_into_the_chunk_before_it_was_evicted,
+         skip_moves_over_what_is_there, sealing_is_invisible_to_readers}},
        {"end",
         {the_end_comes_after_every_byte_and_stays,
          a_failure_reaches_every_reader_after_every_byte}},

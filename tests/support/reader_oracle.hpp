@@ -3,12 +3,14 @@
 //
 // Decodes its input into a catcher's settings and a run of operations on it (append, reserve, seal,
 // evict, finish, fail, or what its source does; resume, pin, release; and for a few readers read,
-// lease, seek, skip, clone, wait, hold back or not), and compares each outcome with a plain vector
-// of what came. One thread, nothing waits: it is asked not to, is late or is stopped. What is not
-// so is thrown, so that a property test can make the input smaller and a fuzzer stops.
+// lease, seek, skip, clone, wait, ask to be called, hold back or not), and compares each outcome
+// with a plain vector of what came. One thread, nothing waits: it is asked not to, is late or is
+// stopped. What is not so is thrown, so that a property test can make the input smaller and a
+// fuzzer stops.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,17 +18,17 @@
 #include <vector>
 
 #include "core/catcher.hpp"
-#include "core/file_memory.hpp"
+#include "core/readable.hpp"
 #include "core/reader.hpp"
-#include "tests/support/oracle_source.hpp"
+#include "tests/support/oracle_feed.hpp"
 
 namespace catcher::test {
 
 inline constexpr std::size_t kMostReaders = 6;
 
-class Oracle {
+class Oracle : private OracleFeed {
  public:
-  explicit Oracle(Input input) : input_(input) {}
+  using OracleFeed::OracleFeed;
 
   void all() {
     if (!make()) return;
@@ -39,43 +41,6 @@ class Oracle {
   }
 
  private:
-  Config settings() {
-    Config config;
-    config.growth.kind = static_cast<Growth::Kind>(input_.byte() % 3);
-    config.growth.first = input_.byte();
-    config.growth.max = input_.word(2);
-    config.length_hint = input_.word(2);
-    config.max_bytes = input_.word(2);
-    config.read_burst = input_.byte();
-    const std::uint8_t kinds = input_.byte();
-    pulls_ = kinds % 2 == 0;
-    config.when_full = kinds % 3 == 0 ? WhenFull::block : WhenFull::evict;
-    if (kinds % 16 == 1)
-      config.memory = FileMemory::create("/dev/shm/catcher-oracle-XXXXXX").memory;
-    return config;
-  }
-
-  bool make() {
-    const Config config = settings();
-    std::string why;
-    Status status = Status::ok;
-    if (pulls_) {
-      auto made = Catcher::pull(std::make_unique<MoodSource>(model_, moods_), config);
-      catcher_ = std::move(made.catcher);
-      status = made.status;
-      why = made.why;
-    } else {
-      auto made = Catcher::push(config);
-      catcher_ = std::move(made.catcher);
-      writer_ = std::move(made.writer);
-      status = made.status;
-      why = made.why;
-    }
-    require((status == Status::ok) == (catcher_ != nullptr), "a catcher, or a status");
-    require((status == Status::ok) == why.empty(), "a refusal says why, and only a refusal");
-    return status == Status::ok;
-  }
-
   void step() {
     const std::uint8_t what = input_.byte() % 20;
     if (pulls_ && (what < 4 || what == 12 || what == 13)) return feel();
@@ -100,6 +65,7 @@ class Oracle {
   }
 
   void check() const {
+    check_asked();
     const Window window = catcher_->window();
     const std::uint64_t most = catcher_->config().max_bytes;
     require(window.end == model_.end(), "the window ends at the last byte that came");
@@ -120,6 +86,8 @@ class Oracle {
   // What was taken out stays right, whatever goes.
   void leave() {
     writer_ = Writer();
+    if (!pulls_ && model_.open()) model_.failed = true;
+    check_asked();
     readers_.clear();
     catcher_.reset();
     require_kept();
@@ -140,106 +108,7 @@ class Oracle {
     require(next == range.range().end, "the pieces cover the range");
   }
 
-  // `bytes` are those of the model at `offset`.
-  void require_bytes(std::span<const std::byte> bytes, std::uint64_t offset) const {
-    require(model_.has(bytes, offset), "each byte is the one that came there");
-  }
-
   Reader& any_reader() { return readers_[input_.byte() % readers_.size()]; }
-
-  // Not at all, late or stopped.
-  Wait any_wait() {
-    switch (input_.byte() % 8) {
-      case 0: return Wait::until(Clock::now() - std::chrono::hours(1));
-      case 1: {
-        std::stop_source stop;
-        stop.request_stop();
-        return Wait{kForever, stop.get_token()};
-      }
-      default: return Wait::none();
-    }
-  }
-
-  // ---- who feeds ----------------------------------------------------------------
-
-  void feel() {
-    const auto kind = static_cast<Mood::Kind>(input_.byte() % (2 * Mood::kinds));
-    const std::size_t bytes = input_.word(2) % 3000;
-    if (moods_.size() < 8) moods_.push_back({kind < Mood::kinds ? kind : Mood::gives, bytes});
-  }
-
-  void append() {
-    std::vector<std::byte> bytes(input_.word(2) % 3000);
-    const std::size_t unit = input_.byte() % 8 == 0 ? input_.byte() : 1;
-    const Wait wait = any_wait();
-    if (model_.end() + bytes.size() > kMostBytes) return;
-    fill_pattern(bytes, model_.end());
-
-    const auto result = writer_.append(bytes, wait, unit);
-
-    const bool sound = may_write() && unit != 0 && bytes.size() % unit == 0;
-    require(sound || (result.bytes == 0 && result.status == Status::bad_argument),
-            "nothing is taken after the end, nor parts of units");
-    require(result.bytes <= bytes.size() && (result.bytes == 0 || result.bytes % unit == 0),
-            "no more is taken than was offered, and no part of a unit");
-    require((result.status == Status::ok) == (sound && result.bytes == bytes.size()),
-            "an append is ok if it took all");
-    model_.add(std::span(bytes).first(result.bytes));
-  }
-
-  bool may_write() const { return !writer_gone_ && model_.open(); }
-
-  void finish_or_fail() {
-    const std::uint8_t how = input_.byte();
-    if (how == 255) {
-      writer_ = Writer();
-      writer_gone_ = true;
-    } else if (how % 2 == 0) {
-      writer_.fail(std::make_error_code(std::errc::io_error));
-    } else {
-      writer_.finish();
-    }
-    if (model_.open()) (how % 2 == 0 || writer_gone_ ? model_.failed : model_.finished) = true;
-  }
-
-  void resume() {
-    const bool sound = model_.failed && !writer_gone_;
-    require(catcher_->resume() == (sound ? Status::ok : Status::bad_argument),
-            "what has failed can be resumed, nothing else");
-    if (sound) model_.failed = false;
-  }
-
-  void evict() {
-    const std::uint64_t before = input_.word(2);
-    const std::uint8_t how = input_.byte();
-    const auto was = catcher_->window();
-
-    const Status status = writer_.evict_before(before, Wait::none());
-
-    const auto window = catcher_->window();
-    require(window.begin >= was.begin && window.end == was.end, "eviction takes from the front");
-    require(window.begin <= std::max(was.begin, before), "eviction takes no more than it may");
-    const bool done = status == Status::ok || status == Status::full;
-    require(writer_gone_ ? status == Status::bad_argument : done, "eviction is done or held up");
-    if (how % 2 == 0) writer_.seal();
-    if (how % 16 == 1) writer_.limit_chunks(input_.byte());
-  }
-
-  void write_in_place() {
-    const std::size_t at_least = input_.byte();
-    if (model_.end() + 512 > kMostBytes) return;
-
-    const auto reserved = writer_.reserve(at_least, Wait::none());
-
-    require(may_write() || reserved.status == Status::bad_argument,
-            "nothing is taken after the end");
-    if (reserved.status != Status::ok) return;
-    require(reserved.space.size() >= at_least, "there is as much room as was asked for");
-    const std::size_t size = std::min<std::size_t>(reserved.space.size(), input_.byte());
-    fill_pattern(reserved.space.first(size), model_.end());
-    model_.add(reserved.space.first(size));
-    writer_.commit(size);
-  }
 
   // ---- who reads ----------------------------------------------------------------
 
@@ -354,7 +223,15 @@ class Oracle {
 
   void look() {
     Reader& reader = any_reader();
-    if (input_.byte() % 2 == 0) {
+    const std::uint8_t how = input_.byte();
+    switch (how % 16) {
+      case 3: return ask(reader);
+      case 5: return cancel();
+      case 7: return read_now(reader);
+      case 9: return lease_now(reader);
+      default: break;
+    }
+    if (how % 2 == 0) {
       const Wait wait = any_wait();
       const auto result = reader.wait(wait);
       require((result.status == Status::ok) == (reader.available() != 0),
@@ -364,6 +241,89 @@ class Oracle {
     const std::uint64_t available = reader.available();
     const auto result = reader.skip(available, Wait::none());
     require(result.status == Status::ok && result.bytes == available, "what is available is there");
+  }
+
+  // ---- who does not wait ----------------------------------------------------------
+
+  void read_now(Reader& reader) {
+    std::vector<std::byte> bytes(input_.word(2) % 5000);
+    const std::uint64_t offset = reader.offset();
+    const std::size_t moods = moods_.size();
+
+    const auto result = reader.read_now(bytes);
+
+    require(moods_.size() == moods, "the source is not asked");
+    require(reader.offset() == offset + result.bytes, "a read moves by what it gave");
+    require_bytes(std::span(bytes).first(result.bytes), std::min(offset, model_.end()));
+    require((result.status == Status::ok) == (result.bytes != 0 || bytes.empty()),
+            "bytes, or a reason");
+    if (result.status != Status::ok) require_reason(result.status, offset, Wait::none());
+  }
+
+  void lease_now(Reader& reader) {
+    const std::uint64_t offset = reader.offset();
+    const std::size_t moods = moods_.size();
+
+    const auto result = reader.lease_now(1 + input_.word(2));
+
+    require(moods_.size() == moods, "the source is not asked");
+    require(reader.offset() == offset + result.lease.size(), "a lease moves by what it holds");
+    require((result.status == Status::ok) == (result.lease.size() != 0), "a lease, or a reason");
+    if (result.status != Status::ok) return require_reason(result.status, offset, Wait::none());
+    require_bytes(result.lease.bytes(), offset);
+  }
+
+  struct Asked {
+    std::uint64_t offset = 0;
+    bool waits = false;
+    int expected = 0;
+    int called = 0;
+    ReadableRequest request{
+        this, [](void* asked, Status) noexcept { ++static_cast<Asked*>(asked)->called; }};
+  };
+
+  Asked& any_asked() {
+    auto& asked = asked_[input_.byte() % asked_.size()];
+    if (asked == nullptr) asked = std::make_unique<Asked>();
+    return *asked;
+  }
+
+  void ask(Reader& reader) {
+    Asked& asked = any_asked();
+    const std::uint64_t offset = reader.offset();
+    const bool readable = reader.available() != 0;
+
+    const Status status = reader.once_readable(asked.request);
+
+    if (readable) {
+      require(status == Status::ok, "what is there is not waited for");
+    } else if (offset < catcher_->window().begin || !model_.open()) {
+      require_reason(status, offset, Wait::none());
+    } else if (pulls_ || asked.waits) {
+      require(status == Status::bad_argument, "nothing can be waited for, or only once");
+    } else {
+      require(status == Status::would_block, "what is to come is waited for");
+      asked.waits = true;
+      asked.offset = offset;
+    }
+  }
+
+  void cancel() {
+    Asked& asked = any_asked();
+    require(asked.request.cancel() == asked.waits, "who waits is cancelled, nobody else");
+    asked.waits = false;
+  }
+
+  // Who waits is called by the step that brings it, once.
+  void check_asked() const {
+    for (const auto& asked : asked_) {
+      if (asked == nullptr) continue;
+      if (asked->waits && (model_.end() > asked->offset || !model_.open())) {
+        asked->waits = false;
+        ++asked->expected;
+      }
+      require(asked->called == asked->expected, "who waits is called, once");
+    }
   }
 
   void seek() {
@@ -411,16 +371,10 @@ class Oracle {
     PinPolicy policy;
   };
 
-  Input input_;
-  Model model_;
-  Moods moods_;
-  bool pulls_ = false;
-  bool writer_gone_ = false;
-  std::shared_ptr<Catcher> catcher_;
-  Writer writer_;
   std::vector<Reader> readers_;
   std::vector<Kept> pins_;
   std::vector<Lease> leases_;
+  std::array<std::unique_ptr<Asked>, 3> asked_{};
 };
 
 }  // namespace catcher::test
