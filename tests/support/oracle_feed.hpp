@@ -86,9 +86,13 @@ class OracleFeed {
   }
 
   void append() {
-    std::vector<std::byte> bytes(input_.word(2) % 3000);
-    const std::size_t unit = input_.byte() % 8 == 0 ? input_.byte() : 1;
+    std::size_t size = input_.word(2) % 3000;
+    const std::uint8_t how = input_.byte();
+    const std::size_t unit = how % 8 == 0 ? input_.byte() : 1;
     const Wait wait = any_wait();
+    // Right up to what somebody waits for, which by chance is rare.
+    if (how % 8 == 1 && wanted_ > model_.end()) size = wanted_ - model_.end();
+    std::vector<std::byte> bytes(size);
     if (model_.end() + bytes.size() > kMostBytes) return;
     fill_pattern(bytes, model_.end());
 
@@ -161,6 +165,7 @@ class OracleFeed {
   Input input_;
   Model model_;
   Moods moods_;
+  std::uint64_t wanted_ = 0;  // offset that somebody waits for
   bool pulls_ = false;
   bool writer_gone_ = false;
   std::shared_ptr<Catcher> catcher_;

@@ -290,6 +290,10 @@ class Oracle : private OracleFeed {
 
   void ask(Reader& reader) {
     Asked& asked = any_asked();
+    const std::uint8_t ahead = input_.byte();
+    if (ahead % 2 == 0) {
+      require(reader.seek(ahead, Whence::edge).status == Status::ok, "a reader may be ahead");
+    }
     const std::uint64_t offset = reader.offset();
     const bool readable = reader.available() != 0;
 
@@ -304,7 +308,7 @@ class Oracle : private OracleFeed {
     } else {
       require(status == Status::would_block, "what is to come is waited for");
       asked.waits = true;
-      asked.offset = offset;
+      asked.offset = wanted_ = offset;
     }
   }
 
