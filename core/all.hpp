@@ -5,6 +5,7 @@
 // installed only because these need them (docs/abi.md).
 #pragma once
 
+#include "async_source.hpp"
 #include "block_transform.hpp"
 #include "budget.hpp"
 #include "catcher.hpp"

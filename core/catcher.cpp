@@ -12,12 +12,11 @@
 
 namespace catcher {
 
-Catcher::Catcher(Private, std::unique_ptr<Source> source, const Config& config)
+Catcher::Catcher(Private, Feed feed, const Config& config)
     : config_(config),
-      pulls_(source != nullptr),
+      pulls_(feed == Feed::pulled),
       rope_(pulls_ ? config.pulled_rope() : config.pushed_rope(),
-            config.memory != nullptr ? config.memory : heap_memory()),
-      source_(std::move(source)) {}
+            config.memory != nullptr ? config.memory : heap_memory()) {}
 
 Catcher::~Catcher() = default;
 
@@ -30,7 +29,8 @@ Catcher::Pulled Catcher::pull(std::unique_ptr<Source> source, const Config& conf
   }
   made.status = config.validate(&made.why);
   if (made.status == Status::ok) {
-    made.catcher = std::make_shared<Catcher>(Private{}, std::move(source), config);
+    made.catcher = std::make_shared<Catcher>(Private{}, Feed::pulled, config);
+    made.catcher->source_ = std::move(source);
   }
   return made;
 }
@@ -39,7 +39,7 @@ Catcher::Pushed Catcher::push(const Config& config) {
   Pushed made;
   made.status = config.validate(&made.why);
   if (made.status == Status::ok) {
-    made.catcher = std::make_shared<Catcher>(Private{}, nullptr, config);
+    made.catcher = std::make_shared<Catcher>(Private{}, Feed::pushed, config);
     made.writer = Writer(made.catcher);
   }
   return made;
@@ -72,21 +72,12 @@ std::optional<std::uint64_t> Catcher::slowest_reader() const {
   return any ? std::optional(slowest(cursors_)) : std::nullopt;
 }
 
-Status Catcher::once_readable(std::uint64_t offset, ReadableRequest& request) {
-  using Entry = ReadableQueue::Entry;
-  const auto seen = [&] { return look(offset); };
-  for (;;) {
-    if (const auto now = seen()) {
-      const bool gone = now->status == Status::ok && offset < rope_.begin();
-      return gone ? Status::evicted : now->status;
-    }
-    if (pulls_) return Status::bad_argument;
-    switch (requests_.enter(request, offset, shared_from_this(), seen)) {
-      case Entry::entered: return Status::would_block;
-      case Entry::refused: return Status::bad_argument;
-      case Entry::settled: break;
-    }
-  }
+ReadResult Catcher::peek(std::uint64_t offset) const {
+  const auto now = look(offset);
+  if (!now) return {0, Status::would_block, {}, {}};
+  const Window here = window();
+  if (now->status == Status::ok && offset < here.begin) return {0, Status::evicted, {}, here};
+  return *now;
 }
 
 Status Catcher::resume() {
@@ -169,7 +160,7 @@ void Catcher::release_hold(std::uint64_t begin) noexcept {
     *found = holds_.back();
     holds_.pop_back();
   }
-  left_.notify_all();
+  room_changed();
 }
 
 void PinnedRange::release() noexcept {

@@ -29,6 +29,8 @@
 #include <thread>
 #include <vector>
 
+#include "async_pull.hpp"
+#include "async_source.hpp"
 #include "config.hpp"
 #include "cursor.hpp"
 #include "event_count.hpp"
@@ -75,11 +77,16 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
 
   // Readers pull from `source` as they need.
   static Pulled pull(std::unique_ptr<Source> source, const Config& config = {});
+  // The same where no read blocks: a reader that runs out begins one, and waits or enters a
+  // request. Deadlines and stop tokens end its wait and not the read, which others may wait for.
+  static Pulled pull_async(std::unique_ptr<AsyncSource> source, const Config& config = {});
   // The returned Writer pushes.
   static Pushed push(const Config& config = {});
 
   // For the factories alone.
-  Catcher(Private, std::unique_ptr<Source> source, const Config& config);
+  enum class Feed : std::uint8_t { pushed, pulled };
+  // For the factories alone.
+  Catcher(Private, Feed feed, const Config& config);
   ~Catcher();
   Catcher(const Catcher&) = delete;
   Catcher& operator=(const Catcher&) = delete;
@@ -112,11 +119,16 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   [[nodiscard]] Status pin(std::uint64_t begin, std::uint64_t end, PinPolicy policy,
                            PinnedRange& range) noexcept;
 
+  // What a reader at `offset` would find now, without bytes: `ok` if there are any, `would_block`,
+  // `end`, `failed` or `evicted`.
+  ReadResult peek(std::uint64_t offset) const;
+
   // Has `request` called back once the byte at `offset` is readable, or it ended or failed before
   // that: `would_block`. `ok`, `end`, `failed` or `evicted`: it is so already, and the request is
   // as it was. `bad_argument`: it waits already, is still with another catcher (cancel() it first),
-  // or this catcher cannot bring bytes without a thread that waits (see Config::executor). From
-  // then on the request keeps this catcher, until it is cancelled or ends.
+  // or this catcher pulls from a Source and has no Config::executor to read it on. `full`,
+  // `out_of_memory`: no more can be brought now. What has to be pulled is begun in here.
+  // Once entered, the request keeps this catcher until it is cancelled or ends.
   [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
 
   // Moves all that is kept into one piece of memory, as `how` says, while readers go on; a chunk's
@@ -148,6 +160,8 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   friend class Reader;
   friend class Writer;
   friend class PinnedRange;
+  friend class AsyncPull;
+  class FillJob;
 
   // What else a waiting reader wants to be woken for: nothing, or what `is_due` says.
   struct Also {
@@ -169,6 +183,21 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   Status fill(const Wait& wait);
   SourceResult ask_source(std::span<std::byte> space, const Wait& wait) noexcept;
 
+  // ---- for who does not wait (catcher_async.cpp) ----------------------------------
+  std::optional<Status> try_begin(std::uint64_t offset) noexcept;
+  void drive() noexcept;
+  std::optional<Status> begin_fill(const Wait& wait) noexcept;
+  std::optional<Status> post_fill() noexcept;
+  void fill_for_requests(const Wait& wait) noexcept;
+  void fill_dropped() noexcept;
+  void read_done(const SourceResult& result) noexcept;
+  void take_result(const SourceResult& result) noexcept;
+  void give_fill_back() noexcept;
+  Status why_no_room(Status status) const noexcept;
+  std::uint64_t expect_moves() noexcept;
+  std::uint64_t reader_moves() const noexcept;
+  void drive_moved() noexcept;
+
   // Enters a new reader, at the oldest byte: the offset it got. A writer that waits for readers
   // waits for this one from then on.
   std::uint64_t attach(Cursor& cursor);
@@ -178,7 +207,11 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   void tell_settled() noexcept;
   // A reader has moved far enough for a waiting writer to care.
   void moved() noexcept {
-    if (config_.when_full == WhenFull::block) left_.notify_all();
+    if (config_.when_full == WhenFull::block) room_changed();
+  }
+  void room_changed() noexcept {
+    left_.notify_all();
+    if (async_ != nullptr && room_wanted_.is_anybody()) drive_moved();
   }
 
   // ---- appender (catcher_write.cpp) -----------------------------------------------
@@ -195,6 +228,7 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   void fail(std::error_code error) noexcept;
   void abandon() noexcept;
   void set_failed(std::error_code error) noexcept CATCHER_REQUIRES(mutex_);
+  void close_failed(std::error_code error) noexcept CATCHER_EXCLUDES(mutex_);
   void release_hold(std::uint64_t begin) noexcept;
 
   // ---- compaction (catcher_compact.cpp) -------------------------------------------
@@ -213,7 +247,9 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   EventCount<> left_;     // readers and holds that moved on
   ReadableQueue requests_;
   FillLock<> filling_;
-  std::unique_ptr<Source> source_;  // the fill lock's holder alone
+  std::unique_ptr<Source> source_;  // the fill lock's holder alone; one of the two
+  std::unique_ptr<AsyncPull> async_;
+  Earliest<> room_wanted_;  // 0 once somebody who does not wait has needed a reader to move on
   std::atomic<std::uint64_t> source_reads_{0};
 
   mutable Mutex mutex_;  // never held while sleeping, reading a source, or calling out
@@ -221,6 +257,8 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   std::vector<std::uint64_t> holds_ CATCHER_GUARDED_BY(mutex_);
   std::error_code error_ CATCHER_GUARDED_BY(mutex_);
   bool writer_gone_ CATCHER_GUARDED_BY(mutex_) = false;
+  bool moves_expected_ CATCHER_GUARDED_BY(mutex_) = false;
+  std::uint64_t reader_moves_ CATCHER_GUARDED_BY(mutex_) = 0;  // once they are expected
   // While it is pending, whoever runs it is the rope's appender.
   CompactionState compaction_ CATCHER_GUARDED_BY(mutex_) = CompactionState::none;
   bool compaction_taken_ CATCHER_GUARDED_BY(mutex_) = false;

@@ -75,24 +75,29 @@ Status Catcher::sleep_until_changed(std::uint64_t offset, const Wait& wait, cons
   return arrived_.sleep_unless(changed, wait.deadline) ? Status::ok : Status::timed_out;
 }
 
-// Nothing if another reader is at it.
+// Nothing if somebody else is at it, or a read goes on by itself.
 std::optional<Status> Catcher::try_fill(std::uint64_t offset, const Wait& wait) {
   if (!filling_.try_take()) return std::nullopt;
   // Another reader may have brought the byte, or the end, after this one has looked. To ask for
   // more then would be to wait for nothing.
-  const Status status = look(offset) ? Status::ok : fill(wait);
-  filling_.give_back();
-  arrived_.notify_all();
+  std::optional<Status> status = Status::ok;
+  if (!look(offset)) status = async_ != nullptr ? begin_fill(wait) : fill(wait);
+  if (!status) return std::nullopt;
+  give_fill_back();
+  drive();
   return status;
 }
 
+// Whoever does not wait for the slowest reader finds nothing there yet, that is all.
+Status Catcher::why_no_room(Status status) const noexcept {
+  const bool passes = config_.when_full == WhenFull::block && status == Status::full;
+  return passes ? Status::would_block : status;
+}
+
+// Requires: the fill lock.
 Status Catcher::fill(const Wait& wait) {
   const Reservation reserved = reserve(1, wait);
-  if (reserved.status != Status::ok) {
-    // A reader that does not wait for the slowest one finds nothing there yet, that is all.
-    const bool passes = config_.when_full == WhenFull::block && reserved.status == Status::full;
-    return passes ? Status::would_block : reserved.status;
-  }
+  if (reserved.status != Status::ok) return why_no_room(reserved.status);
   const std::span<std::byte> space = reserved.space;
   const SourceResult got = ask_source(space, wait);
   if (got.bytes != 0) rope_.commit(got.bytes);
@@ -110,7 +115,8 @@ Status Catcher::fill(const Wait& wait) {
       if (got.bytes != 0) return Status::ok;
       return got.status == Status::timed_out ? why_late(wait) : got.status;
     default:
-      fail(got.status == Status::failed ? got.error : std::make_error_code(std::errc::io_error));
+      close_failed(got.status == Status::failed ? got.error
+                                                : std::make_error_code(std::errc::io_error));
       return Status::ok;
   }
 }

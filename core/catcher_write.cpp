@@ -44,11 +44,13 @@ void Catcher::finish() noexcept {
   if (how != Compaction::none) begin_compaction(how);
 }
 
+void Catcher::close_failed(std::error_code error) noexcept {
+  Lock lock(mutex_);
+  set_failed(error);
+}
+
 void Catcher::fail(std::error_code error) noexcept {
-  {
-    Lock lock(mutex_);
-    set_failed(error);
-  }
+  close_failed(error);
   tell_settled();
 }
 

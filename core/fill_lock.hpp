@@ -21,7 +21,8 @@ class FillLock {
     return !taken_.exchange(true, order::acquire);
   }
 
-  // Requires: taken by this thread. The caller wakes who sleeps.
+  // Requires: taken by this thread, or by one that has handed it over, in order. The caller
+  // wakes who sleeps.
   void give_back() noexcept {
     // sync(fill) release: pairs with the acquire in try_take().
     taken_.store(false, order::release);

@@ -62,19 +62,43 @@ bool ReadableQueue::settle(ReadableRequest& request, Lock& lock) noexcept {
   return undone;
 }
 
+std::stop_source ReadableQueue::unwanted() const noexcept {
+  return waiting_.empty() ? interrupt_ : std::stop_source(std::nostopstate);
+}
+
+void ReadableQueue::interrupt_unwanted() noexcept {
+  std::stop_source unwanted_work(std::nostopstate);
+  {
+    Lock lock(mutex_);
+    unwanted_work = unwanted();
+  }
+  unwanted_work.request_stop();
+}
+
 bool ReadableQueue::cancel(ReadableRequest& request) noexcept {
-  std::shared_ptr<void> keeper;  // let go of without the lock
-  Lock lock(mutex_);
-  const bool undone = settle(request, lock);
-  if (request.call_ == nullptr) keeper = forget(request);
+  // Let go of, and stopped, without the lock.
+  std::shared_ptr<void> keeper;
+  std::stop_source unwanted_work(std::nostopstate);
+  bool undone = false;
+  {
+    Lock lock(mutex_);
+    undone = settle(request, lock);
+    if (undone) unwanted_work = unwanted();
+    if (request.call_ == nullptr) keeper = forget(request);
+  }
+  unwanted_work.request_stop();
   return undone;
 }
 
 void ReadableQueue::leave(ReadableRequest& request) noexcept {
-  Lock lock(mutex_);
-  settle(request, lock);
-  // Inside its own callback: nobody looks at it afterwards.
-  if (request.call_ != nullptr) request.call_->request = nullptr;
+  std::stop_source unwanted_work(std::nostopstate);
+  {
+    Lock lock(mutex_);
+    if (settle(request, lock)) unwanted_work = unwanted();
+    // Inside its own callback: nobody looks at it afterwards.
+    if (request.call_ != nullptr) request.call_->request = nullptr;
+  }
+  unwanted_work.request_stop();
 }
 
 bool ReadableQueue::is_calling_back() const noexcept {

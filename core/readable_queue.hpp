@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 #include "earliest.hpp"
@@ -50,6 +51,15 @@ class ReadableQueue {
   }
   // Calls back everybody.
   void tell_all(Status status) noexcept { call_back(Earliest<>::kNobody, status); }
+  // Whether somebody who waits for an offset below `end` is about to be called.
+  bool is_due(std::uint64_t end) noexcept { return earliest_.is_due(end); }
+  // What is stopped when the last one that waits is cancelled: nobody wants its work.
+  void set_interrupt(const std::stop_source& interrupt) noexcept {
+    Lock lock(mutex_);
+    interrupt_ = interrupt;
+  }
+  // Stops it if nobody waits now.
+  void interrupt_unwanted() noexcept;
   // Whether anybody waits for more than what arrived() was told. Whoever enters after this has
   // said no sees what was done before it was asked.
   bool is_anybody_waiting() noexcept { return earliest_.is_anybody(); }
@@ -73,6 +83,8 @@ class ReadableQueue {
   void leave(ReadableRequest& request) noexcept;
   // Takes it out and waits for its callback on another thread. True: it was in.
   bool settle(ReadableRequest& request, Lock& lock) noexcept CATCHER_REQUIRES(mutex_);
+  // What nobody wants any more, if anything. To be stopped without the lock.
+  std::stop_source unwanted() const noexcept CATCHER_REQUIRES(mutex_);
   bool is_calling_back() const noexcept CATCHER_REQUIRES(mutex_);
   void call_back(std::uint64_t end, Status status) noexcept;
   ReadableRequest* next_due() noexcept CATCHER_REQUIRES(mutex_);
@@ -86,7 +98,8 @@ class ReadableQueue {
   OffsetNode* first_due_ CATCHER_GUARDED_BY(mutex_) = nullptr;
   OffsetNode* last_due_ CATCHER_GUARDED_BY(mutex_) = nullptr;
   Call* calls_ CATCHER_GUARDED_BY(mutex_) = nullptr;  // being made now
-  CondVar returned_;                                  // a callback that somebody waits for
+  std::stop_source interrupt_ CATCHER_GUARDED_BY(mutex_){std::nostopstate};
+  CondVar returned_;  // a callback that somebody waits for
 };
 
 }  // namespace catcher

@@ -97,20 +97,19 @@ ReadResult Reader::wait_also(const Wait& wait, Catcher::Also also) {
   return why_nothing(refresh());
 }
 
+ReadResult Reader::peek() {
+  return wait_or(Wait::none(), kAtOnce);
+}
+
 ReadResult Reader::read_now(std::span<std::byte> out) {
   if (out.empty()) return {};
-  if (place_.known() == 0) {
-    ReadResult waited = wait_or(Wait::none(), kAtOnce);
-    if (waited.status != Status::ok) return waited;
-  }
-  return read(out, Wait::none());
+  const ReadResult found = peek();
+  return found.status == Status::ok ? read(out, Wait::none()) : found;
 }
 
 LeaseResult Reader::lease_now(std::size_t max_size) {
-  if (place_.known() == 0 && max_size != 0) {
-    ReadResult waited = wait_or(Wait::none(), kAtOnce);
-    if (waited.status != Status::ok) return {{}, waited.status, waited.error, waited.window};
-  }
+  const ReadResult found = max_size == 0 ? ReadResult{} : peek();
+  if (found.status != Status::ok) return {{}, found.status, found.error, found.window};
   return lease(max_size, Wait::none());
 }
 

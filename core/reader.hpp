@@ -76,6 +76,8 @@ class CATCHER_API Reader {
   // The same of what is there already, as read_now().
   LeaseResult lease_now(std::size_t max_size);
 
+  // What read_now() would find, without bytes.
+  ReadResult peek();
   // Has `request` called back once this reader has something to look at here: see
   // Catcher::once_readable(). The request may outlive the reader.
   [[nodiscard]] Status once_readable(ReadableRequest& request);

@@ -17,6 +17,8 @@ class FaultCategory final : public std::error_category {
       case Fault::writer_gone: return "the writer went away before the stream was finished";
       case Fault::transform_threw: return "the transform threw an exception";
       case Fault::transform_overran: return "the transform claims more bytes than it had room for";
+      case Fault::read_dropped: return "the source dropped a read instead of telling its result";
+      case Fault::work_dropped: return "the executor dropped a read instead of running it";
     }
     return "unknown fault";
   }

@@ -41,6 +41,8 @@ enum class Fault : std::uint8_t {
   writer_gone,        // the Writer was destroyed without finish() or fail()
   transform_threw,    // Transform::transform threw
   transform_overran,  // Transform::transform claims more bytes than it was given room for
+  read_dropped,       // AsyncSource::start_read() dropped what it should have told
+  work_dropped,       // Config::executor dropped what it should have run
 };
 
 // The category of Fault, named "catcher".

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: The catcher authors
+#include "async_pull.hpp"
+
+#include <new>
+
+#include "catcher.hpp"
+
+namespace catcher {
+
+std::optional<SourceResult> AsyncPull::read(std::span<std::byte> space) noexcept {
+  {
+    Lock lock(mutex_);
+    phase_ = Phase::starting;
+    room_ = space.size();
+  }
+  std::optional<SourceResult> thrown;
+  try {
+    source_->start_read(space, ReadDone(*this));
+  } catch (const std::bad_alloc&) {
+    thrown = SourceResult::failure(std::make_error_code(std::errc::not_enough_memory));
+  } catch (...) {
+    thrown = SourceResult::failure(Fault::source_threw);
+  }
+  Lock lock(mutex_);
+  if (phase_ == Phase::starting) {
+    // Still to be told, also after a throw: what is kept of the read may write into `space`.
+    phase_ = Phase::under_way;
+    return std::nullopt;
+  }
+  phase_ = Phase::idle;
+  // What was dropped by the throw says less than that.
+  return thrown ? thrown : result_;
+}
+
+void AsyncPull::read_done(SourceResult result) noexcept {
+  if (result.bytes > room_) result = SourceResult::failure(Fault::source_overran);
+  Lock lock(mutex_);
+  if (phase_ == Phase::starting) {
+    result_ = result;
+    phase_ = Phase::told;
+    return;
+  }
+  phase_ = Phase::idle;
+  if (const std::shared_ptr<Catcher> catcher = catcher_.weak_from_this().lock()) {
+    lock.unlock();
+    catcher->read_done(result);
+    return;
+  }
+  // Nobody has the catcher any more. Whoever gives it up has either come to the end of that, or
+  // will find that nothing is under way.
+  const bool is_last = is_cancelled_;
+  lock.unlock();
+  if (is_last) delete &catcher_;
+}
+
+void AsyncPull::give_up() noexcept {
+  bool is_over = false;
+  {
+    Lock lock(mutex_);
+    is_over = phase_ == Phase::idle;
+  }
+  if (!is_over) {
+    source_->cancel();
+    Lock lock(mutex_);
+    is_cancelled_ = true;
+    is_over = phase_ == Phase::idle;
+  }
+  if (is_over) delete &catcher_;
+}
+
+}  // namespace catcher
