@@ -171,13 +171,15 @@ START_TEST(an_executor_that_throws_has_run_nothing) {
     if (throws) throw std::runtime_error("no room for work");
     worker.post(std::move(work));
   };
-  auto catcher = pulled(std::move(Script().give(5)), nullptr, config);
+  Gate gate;
+  auto catcher = pulled(std::move(Script().wait(gate).give(5)), nullptr, config);
   Bell bell;
   ck_assert_status(catcher->once_readable(0, bell.request), Status::out_of_memory);
   ck_assert_uint_eq(bell.rings(), 0);
 
   throws = false;
   ck_assert_status(catcher->once_readable(0, bell.request), Status::would_block);
+  gate.open();
 
   bell.wait("a request is called");
   ck_assert_status(bell.outcome(), Status::ok);
@@ -227,7 +229,10 @@ START_TEST(a_held_range_in_a_full_window_is_told) {
   Worker worker;
   Config config = on(worker);
   config.max_bytes = 640;
-  auto catcher = pulled(std::move(Script().give(5000)), nullptr, config);
+  Gate gate;
+  Script script;
+  script.give(200).wait(gate).give(1000).wait(gate).give(4000);
+  auto catcher = pulled(std::move(script), nullptr, config);
   Reader reader(catcher);
   take(reader, 100);
   catcher::PinnedRange range;
@@ -235,10 +240,12 @@ START_TEST(a_held_range_in_a_full_window_is_told) {
   Bell bell;
 
   ck_assert_status(catcher->once_readable(2000, bell.request), Status::would_block);
+  gate.open();
   bell.wait("a request is called");
   ck_assert_status(bell.outcome(), Status::full);
   range.release();
   ck_assert_status(catcher->once_readable(2000, bell.request), Status::would_block);
+  gate.open();
   bell.wait("a request is called", 2);
 
   ck_assert_status(bell.outcome(), Status::ok);
