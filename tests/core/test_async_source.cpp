@@ -274,6 +274,40 @@ START_TEST(what_comes_at_once_does_not_pile_up) {
 }
 END_TEST
 
+// One whose first read takes its time, so that a request waits when all the others come at once.
+START_TEST(what_comes_at_once_later_does_not_pile_up) {
+  constexpr std::uint64_t kBytes = 200'000;
+  class Flood final : public catcher::AsyncSource {
+   public:
+    explicit Flood(catcher::ReadDone& first) : first_(first) {}
+    void start_read(std::span<std::byte> space, catcher::ReadDone done) override {
+      if (offset_ == 0) {
+        first_ = std::move(done);
+      } else {
+        fill_pattern(space.first(1), offset_ - 1);
+        done(catcher::SourceResult::some(1));
+      }
+      ++offset_;
+    }
+    void cancel() noexcept override {}
+
+   private:
+    catcher::ReadDone& first_;
+    std::uint64_t offset_ = 0;
+  };
+  catcher::ReadDone first;
+  auto catcher = pulled_async(std::make_unique<Flood>(first));
+  Bell bell;
+  ck_assert_status(catcher->once_readable(kBytes - 1, bell.request), Status::would_block);
+
+  first(catcher::SourceResult{});
+
+  ck_assert_uint_eq(bell.rings(), 1);
+  Reader reader(catcher);
+  take(reader, kBytes);
+}
+END_TEST
+
 START_TEST(a_catcher_that_is_given_up_cancels_its_read_and_ends_behind_it) {
   for (const bool tells_when_cancelled : {true, false}) {
     auto hand = std::make_shared<Hand>();
@@ -383,7 +417,7 @@ int main() {
          reads_follow_one_another_until_the_offset_is_there,
          everybody_who_waits_at_the_edge_is_served,
          a_request_that_is_cancelled_leaves_the_read_to_others, failures_and_the_end_call_everybody,
-         what_comes_at_once_does_not_pile_up}},
+         what_comes_at_once_does_not_pile_up, what_comes_at_once_later_does_not_pile_up}},
        {"lifetime",
         {a_catcher_that_is_given_up_cancels_its_read_and_ends_behind_it,
          a_catcher_without_a_read_ends_at_once, giving_up_and_the_end_of_a_read_race}},
