@@ -8,6 +8,7 @@
 #include "tests/support/churn.hpp"
 
 #include "tests/support/channel.hpp"
+#include "tests/support/message_tray.hpp"
 
 #include "tests/support/plugin_check.hpp"
 
@@ -29,6 +30,7 @@ class Round {
         keeps_(keeps),
         dog_(dog),
         tee_("catchertee"),
+        posted_(MessageTray::under(tee_.bus())),
         feeder_(tee_.get(), form, {}, random.fork()) {
     tee_.set("channel", kChannel);
     tee_.set_text("pull-mode", random.one_in(2) ? "wait" : "auto");
@@ -117,6 +119,7 @@ class Round {
     while (goes_on()) {
       self.does("begins to play");
       Element src("catchersrc");
+      MessageTray& posted = MessageTray::under(src.bus());
       src.set("channel", kChannel);
       if (random.one_in(2)) src.set_text("start-from", "edge");
       Limb limb(src.get(), GstPtr<GstPad>(gst_element_get_static_pad(src.get(), "src")), form_);
@@ -132,7 +135,7 @@ class Round {
       self.does("ends playing");
       limb.branch().unblock();  // downstream would go first
       src.to(GST_STATE_NULL);
-      allow(src);
+      allow(posted);
     }
   }
 
@@ -156,7 +159,7 @@ class Round {
       tee_.set_text("pull-mode", kModes[random.below(3)]);
       self.does("changes the state");
       tee_.to(random.one_in(2) ? GST_STATE_PAUSED : GST_STATE_PLAYING);
-      allow(tee_);
+      allow(posted_);
       self.does("rests");
       rest(random, 10);
     }
@@ -172,24 +175,22 @@ class Round {
   }
 
   // Only such errors are posted as what was done to the branches makes likely.
-  void allow(Element& element) {
-    while (GstMessage* message = gst_bus_pop(element.bus())) {
-      if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-        GError* error = nullptr;
-        gchar* debug = nullptr;
-        gst_message_parse_error(message, &error, &debug);
-        const bool failed_downstream = error->domain == GST_STREAM_ERROR;
-        const bool evicted = keeps_ != Keeps::all && error->code == GST_RESOURCE_ERROR_READ;
-        const bool too_long =
-            keeps_ == Keeps::block && error->code == GST_RESOURCE_ERROR_NO_SPACE_LEFT;
-        if (!failed_downstream && !evicted && !too_long) {
-          std::fprintf(stderr, "%s (%s)\n", error->message, debug);
-          give_up("no other error is posted");
-        }
-        g_error_free(error);
-        g_free(debug);
+  void allow(MessageTray& posted) const {
+    for (const MessagePtr& message : posted.take()) {
+      if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_ERROR) continue;
+      GError* error = nullptr;
+      gchar* debug = nullptr;
+      gst_message_parse_error(message.get(), &error, &debug);
+      const bool failed_downstream = error->domain == GST_STREAM_ERROR;
+      const bool evicted = keeps_ != Keeps::all && error->code == GST_RESOURCE_ERROR_READ;
+      const bool too_long =
+          keeps_ == Keeps::block && error->code == GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+      if (!failed_downstream && !evicted && !too_long) {
+        std::fprintf(stderr, "%s (%s)\n", error->message, debug);
+        give_up("no other error is posted");
       }
-      gst_message_unref(message);
+      g_error_free(error);
+      g_free(debug);
     }
   }
 
@@ -214,7 +215,7 @@ class Round {
       std::fprintf(stderr, "%s\n", quiet_->judge().told().c_str());
       dog_.bark("The quiet branch does not come to the end:");
     }
-    allow(tee_);
+    allow(posted_);
     self.does("ends");
     std::printf("%s, %s: %llu generations, %llu pieces\n", name_of(form_),
                 keeps_ == Keeps::all     ? "all kept"
@@ -228,6 +229,7 @@ class Round {
   const Keeps keeps_;
   Watchdog& dog_;
   Element tee_;
+  MessageTray& posted_;
   Feeder feeder_;
   std::unique_ptr<Limb> quiet_;
   std::vector<std::unique_ptr<Limb>> limbs_;
