@@ -28,6 +28,7 @@
 #include "sources/owned_fd.hpp"
 #include "stateful.hpp"
 #include "status.hpp"
+#include "status_code.hpp"
 #include "timeline.hpp"
 #include "transform.hpp"
 #include "transform_writer.hpp"

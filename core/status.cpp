@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "status_code.hpp"
+
 namespace catcher {
 namespace {
 
@@ -24,10 +26,34 @@ class FaultCategory final : public std::error_category {
   }
 };
 
+class StatusCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "catcher status"; }
+  std::string message(int value) const override {
+    return std::string(to_string(static_cast<Status>(value)));
+  }
+  std::error_condition default_error_condition(int value) const noexcept override {
+    switch (static_cast<Status>(value)) {
+      case Status::would_block: return std::errc::resource_unavailable_try_again;
+      case Status::cancelled: return std::errc::operation_canceled;
+      case Status::timed_out: return std::errc::timed_out;
+      case Status::full: return std::errc::no_buffer_space;
+      case Status::out_of_memory: return std::errc::not_enough_memory;
+      case Status::bad_argument: return std::errc::invalid_argument;
+      default: return {value, *this};
+    }
+  }
+};
+
 }  // namespace
 
 const std::error_category& fault_category() noexcept {
   static const FaultCategory category;
+  return category;
+}
+
+const std::error_category& status_category() noexcept {
+  static const StatusCategory category;
   return category;
 }
 
