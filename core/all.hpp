@@ -6,6 +6,7 @@
 #pragma once
 
 #include "async_source.hpp"
+#include "async_transform.hpp"
 #include "block_transform.hpp"
 #include "budget.hpp"
 #include "catcher.hpp"

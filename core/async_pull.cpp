@@ -2,8 +2,7 @@
 // SPDX-FileCopyrightText: The catcher authors
 #include "async_pull.hpp"
 
-#include <new>
-
+#include "async_read.hpp"
 #include "catcher.hpp"
 
 namespace catcher {
@@ -14,14 +13,7 @@ std::optional<SourceResult> AsyncPull::read(std::span<std::byte> space) noexcept
     phase_ = Phase::starting;
     room_ = space.size();
   }
-  std::optional<SourceResult> thrown;
-  try {
-    source_->start_read(space, ReadDone(*this));
-  } catch (const std::bad_alloc&) {
-    thrown = SourceResult::failure(std::make_error_code(std::errc::not_enough_memory));
-  } catch (...) {
-    thrown = SourceResult::failure(Fault::source_threw);
-  }
+  const std::optional<SourceResult> thrown = begin_read(*source_, space, ReadDone(*this));
   Lock lock(mutex_);
   if (phase_ == Phase::starting) {
     // Still to be told, also after a throw: what is kept of the read may write into `space`.
@@ -34,7 +26,7 @@ std::optional<SourceResult> AsyncPull::read(std::span<std::byte> space) noexcept
 }
 
 void AsyncPull::read_done(SourceResult result) noexcept {
-  if (result.bytes > room_) result = SourceResult::failure(Fault::source_overran);
+  result = as_told(result, room_);
   Lock lock(mutex_);
   if (phase_ == Phase::starting) {
     result_ = result;

@@ -166,6 +166,7 @@ void Catcher::read_done(const SourceResult& result) noexcept {
   drive();
 }
 
+// Requires: as as_told() makes it.
 void Catcher::take_result(const SourceResult& result) noexcept {
   if (result.bytes != 0) rope_.commit(result.bytes);
   switch (result.status) {
@@ -174,13 +175,7 @@ void Catcher::take_result(const SourceResult& result) noexcept {
       finish();
       async_->drop_source();
       return;
-    case Status::failed: return close_failed(result.error);
-    case Status::cancelled:
-      return close_failed(std::make_error_code(std::errc::operation_canceled));
-    case Status::timed_out: return close_failed(std::make_error_code(std::errc::timed_out));
-    case Status::would_block:
-      return close_failed(std::make_error_code(std::errc::resource_unavailable_try_again));
-    default: return close_failed(std::make_error_code(std::errc::io_error));
+    default: return close_failed(result.error);
   }
 }
 

@@ -10,9 +10,12 @@
 // Thread: any.
 #pragma once
 
+#include <concepts>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "async_transform.hpp"
 #include "catcher.hpp"
 #include "transform.hpp"
 
@@ -53,16 +56,32 @@ struct PulledThrough {
   std::string why{};                   // the setting, and what to change
 };
 
+// For the two below: `pull` makes the catcher.
+template <class T, class Pull>
+PulledThrough<T> make_pulled_through(std::shared_ptr<T> transform, const Pull& pull) {
+  if (transform == nullptr) {
+    return {nullptr, {}, Status::bad_argument, "transform: there is none; pull() needs none"};
+  }
+  Catcher::Pulled made = pull();
+  if (made.status != Status::ok) return {nullptr, {}, made.status, std::move(made.why)};
+  return {made.catcher, Stateful<T>(std::move(transform), made.catcher), Status::ok, {}};
+}
+
 // Makes both. As Catcher::pull(), also in its errors.
 template <class T>
 PulledThrough<T> pull_through(std::unique_ptr<Source> source, std::shared_ptr<T> transform,
                               const Config& config = {}) {
-  if (transform == nullptr) {
-    return {nullptr, {}, Status::bad_argument, "transform: there is none; pull() needs none"};
-  }
-  auto made = Catcher::pull(transformed(std::move(source), transform), config);
-  if (made.status != Status::ok) return {nullptr, {}, made.status, std::move(made.why)};
-  return {made.catcher, Stateful<T>(std::move(transform), made.catcher), Status::ok, {}};
+  return make_pulled_through(
+      transform, [&] { return Catcher::pull(transformed(std::move(source), transform), config); });
+}
+
+// The same for an asynchronous source, as Catcher::pull_async().
+template <class T, std::derived_from<AsyncSource> S>
+PulledThrough<T> pull_through(std::unique_ptr<S> source, std::shared_ptr<T> transform,
+                              const Config& config = {}) {
+  return make_pulled_through(transform, [&] {
+    return Catcher::pull_async(transformed(std::move(source), transform), config);
+  });
 }
 
 }  // namespace catcher

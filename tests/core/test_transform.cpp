@@ -32,10 +32,6 @@ using Space = std::span<std::byte>;
 
 const Config kTinyChunks{.growth = Growth::constant(10), .read_burst = 1};
 
-std::shared_ptr<Transform> ad_hoc(AdHoc::Work work, std::size_t min_contiguous = 1) {
-  return std::make_shared<AdHoc>(std::move(work), min_contiguous);
-}
-
 START_TEST(identity_gives_what_it_gets) {
   auto made = pulled_through(std::move(Script().give(1000).interrupt().give(7).end(5)),
                              std::make_shared<IdentityTransform>(), kTinyChunks);

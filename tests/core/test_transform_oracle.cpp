@@ -3,8 +3,8 @@
 //
 // Transforms that make more, fewer or no bytes of each, whose every record must lie in one
 // piece, over sources that are interrupted and fail: at random, against what a loop makes of it.
-// The same is pulled and pushed. A failing run is made smaller and printed; CATCHER_SEED=N runs it
-// again.
+// The same is pulled, also asynchronously, and pushed. A failing run is made smaller and printed;
+// CATCHER_SEED=N runs it again.
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -17,6 +17,7 @@
 #include <rapidcheck.h>
 
 #include "core/transform_writer.hpp"
+#include "tests/support/async_sources.hpp"
 #include "tests/support/reader_oracle.hpp"
 #include "tests/support/transforms.hpp"
 
@@ -126,7 +127,21 @@ Script script(Input& input, std::size_t& size) {
   return made;
 }
 
-// Reads as it comes, resuming whatever fails.
+// Reads as it comes, in pieces that `choices` has, and resumes whatever fails.
+std::vector<std::byte> all_that_comes(const std::shared_ptr<Catcher>& catcher, Input& choices,
+                                      const Wait& wait) {
+  Reader reader(catcher);
+  std::vector<std::byte> all;
+  for (;;) {
+    const ReadResult got = collect(reader, all, 1 + choices.byte(), wait);
+    if (got.status == Status::end) return all;
+    require(got.status == Status::failed || got.status == Status::would_block, "it goes on");
+    if (got.status == Status::failed) {
+      require(catcher->resume() == Status::ok, "a failure is resumed");
+    }
+  }
+}
+
 void pulled_is_as_expected(Input input) {
   const Config config = settings(input);
   const std::size_t most = 1 + input.byte() % 120;
@@ -134,20 +149,9 @@ void pulled_is_as_expected(Input input) {
   auto source = std::make_unique<ScriptedSource>(script(input, size));
   auto made = pull_through(std::move(source), std::make_shared<Erratic>(input, most), config);
   require(made.status == Status::ok, "the settings are valid");
-  Reader reader(made.catcher);
-  std::vector<std::byte> all;
-  std::size_t step = 1 + input.byte();
-  for (;;) {
-    const ReadResult got = collect(reader, all, step, Wait::none());
-    if (got.status == Status::end) break;
-    require(got.status == Status::failed || got.status == Status::would_block, "it goes on");
-    if (got.status == Status::failed) {
-      require(made.catcher->resume() == Status::ok, "a failure is resumed");
-    }
-    step = 1 + input.byte();
-  }
+  const auto all = all_that_comes(made.catcher, input, Wait::none());
   require(all == records(size, most), "each record comes once, whole and in order");
-  require(all_of(made.catcher, step) == all, "and stays");
+  require(all_of(made.catcher, 1 + input.byte()) == all, "and stays");
 }
 
 void pushed_is_as_expected(Input input) {
@@ -172,6 +176,57 @@ void pushed_is_as_expected(Input input) {
           "each record comes once, whole and in order");
 }
 
+// Tells at once or on another thread, as `choices` has it.
+class Whimsical final : public AsyncSource {
+ public:
+  Whimsical(Script script, Worker& worker, Input& choices)
+      : source_(std::make_shared<ScriptedSource>(std::move(script))),
+        worker_(worker),
+        choices_(choices) {}
+  void start_read(std::span<std::byte> space, ReadDone done) override {
+    if (choices_.byte() % 2 == 0) return done(source_->read(space, Wait::none()));
+    worker_.post([source = source_, space, done = std::make_shared<ReadDone>(std::move(done))] {
+      try {
+        (*done)(source->read(space, Wait::none()));
+      } catch (const std::runtime_error&) {
+        // Is dropped, which is a failure too.
+      }
+    });
+  }
+  void cancel() noexcept override {}
+
+ private:
+  const std::shared_ptr<ScriptedSource> source_;
+  Worker& worker_;
+  Input& choices_;
+};
+
+// Against the same transform behind the same source as one that blocks.
+void pulled_asynchronously_is_as_expected(Input given) {
+  Input of_source = given;
+  Input of_reader = given;
+  const Config config = settings(of_source);
+  const std::size_t most = 1 + of_source.byte() % 120;
+  std::size_t size = 0;
+  const Script steps = script(of_source, size);
+  Worker worker;
+  auto source = std::make_unique<Whimsical>(steps, worker, of_source);
+  auto made = Catcher::pull_async(
+      std::make_unique<AsyncTransformSource>(
+          std::move(source), std::make_shared<Erratic>(of_source, most), 1 + of_source.byte()),
+      config);
+  require(made.status == Status::ok, "the settings are valid");
+  const auto all = all_that_comes(made.catcher, of_reader, patiently());
+
+  Input of_blocking = given;
+  auto blocking = pull_through(std::make_unique<ScriptedSource>(steps),
+                               std::make_shared<Erratic>(of_blocking, most), config);
+  require(all == all_that_comes(blocking.catcher, of_reader, Wait::none()),
+          "it is what comes of a source that blocks");
+  require(all == records(size, most), "each record comes once, whole and in order");
+  require(all_of(made.catcher, 50) == all, "and stays");
+}
+
 bool check(const char* promise, void (*test)(Input)) {
   return rc::check(promise, [test] {
     const auto input = *rc::gen::container<std::vector<std::uint8_t>>(
@@ -193,7 +248,9 @@ int main() {
 
   const bool pulls =
       check("what is pulled through a transform is what it makes", pulled_is_as_expected);
+  const bool pulls_async = check("what is pulled asynchronously through a transform is the same",
+                                 pulled_asynchronously_is_as_expected);
   const bool pushes =
       check("what is pushed through a transform is what it makes", pushed_is_as_expected);
-  return pulls && pushes ? EXIT_SUCCESS : EXIT_FAILURE;
+  return pulls && pulls_async && pushes ? EXIT_SUCCESS : EXIT_FAILURE;
 }

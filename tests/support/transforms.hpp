@@ -39,6 +39,10 @@ class AdHoc final : public Transform {
   const std::size_t min_contiguous_;
 };
 
+inline std::shared_ptr<Transform> ad_hoc(AdHoc::Work work, std::size_t min_contiguous = 1) {
+  return std::make_shared<AdHoc>(std::move(work), min_contiguous);
+}
+
 // Turns blocks around, each in one piece; of a shorter one at the end too. Keeps count.
 class Reversing final : public BlockTransform {
  public:
