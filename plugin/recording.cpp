@@ -57,6 +57,12 @@ void Recording::follow_window(std::int64_t gone_by) {
   extras.drop_before(timeline.window().begin);
 }
 
+void Recording::set_hollow_from(std::int64_t time) noexcept {
+  Lock lock(edge_mutex_);
+  hollow_at_.store(begin(), order::relaxed);  // relaxed, both: figures
+  hollow_from_.store(time, order::relaxed);
+}
+
 void Recording::finish_replaced() noexcept {
   replaced_.store(true, order::relaxed);  // relaxed: ordered by finish()
   leads_on_.store(true, order::relaxed);  // relaxed: ordered by finish()

@@ -97,10 +97,8 @@ class Recording {
   // passed `gone_by`, if that is not kNoTime.
   void follow_window(std::int64_t gone_by = kNoTime);
   // The window begins here, and for a while there is nothing in it; kNoTime: it begins with what is
-  // there.
-  void set_hollow_from(std::int64_t time) noexcept {
-    hollow_from_.store(time, order::relaxed);  // relaxed: a figure
-  }
+  // there. It holds until the window moves on.
+  void set_hollow_from(std::int64_t time) noexcept;
   // No more will come, because another recording takes its place: upstream has flushed.
   void finish_replaced() noexcept;
   // Of one that has finished: upstream has begun again, and players go on there once they have sent
@@ -206,7 +204,8 @@ class Recording {
 
  private:
   // The oldest that can be decoded, whenever that is.
-  Place first_unit() const;
+  std::int64_t hollow_from(std::uint64_t first) const;
+  Place first_unit(std::uint64_t first) const;
   Found find_time(std::int64_t time, Timeline::Snap snap) const;
   Found in_run(const Indexed& run, std::int64_t time) const;
   bool can_be_joined_behind(const Indexed& packet) const;
@@ -220,6 +219,7 @@ class Recording {
   std::atomic<std::uint64_t> edge_{0};
   std::atomic<std::int64_t> edge_time_{kNoTime};
   std::atomic<std::int64_t> hollow_from_{kNoTime};
+  std::atomic<std::uint64_t> hollow_at_{0};  // the window's begin with which it does
   std::atomic<std::int64_t> upstream_duration_{-1};
   std::atomic<bool> live_{false};
   std::atomic<GstClockTime> latency_{0};
@@ -229,7 +229,8 @@ class Recording {
   std::atomic<bool> leads_on_{false};
   std::atomic<bool> blocked_{false};
 
-  mutable Mutex edge_mutex_;  // held over the two stores of publish() and what reads both
+  // Held over the two stores of publish() and of set_hollow_from(), and what reads both.
+  mutable Mutex edge_mutex_;
 
   mutable Mutex mutex_;
   std::vector<const PlayerMark*> players_ CATCHER_GUARDED_BY(mutex_);

@@ -36,14 +36,22 @@ std::int64_t Recording::oldest_time() const {
 }
 
 Place Recording::oldest() const {
-  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
-  Place place = first_unit();
-  if (hollow_from != kNoTime) place.time = hollow_from;
+  const std::uint64_t first = begin();
+  const std::int64_t hollow = hollow_from(first);
+  Place place = first_unit(first);
+  if (hollow != kNoTime) place.time = hollow;
   return place;
 }
 
-Place Recording::first_unit() const {
-  const std::uint64_t first = begin();
+// Where the window begins with a hole, if it begins at `first`: it moves on while bytes are
+// written, and only then is looked whether there is a hole.
+std::int64_t Recording::hollow_from(std::uint64_t first) const {
+  Lock lock(edge_mutex_);
+  // Relaxed, both: figures.
+  return hollow_at_.load(order::relaxed) == first ? hollow_from_.load(order::relaxed) : kNoTime;
+}
+
+Place Recording::first_unit(std::uint64_t first) const {
   if (format() != GST_FORMAT_TIME) return {first, 0, kNoTime};
   const auto covering = timeline.at_offset(first);
   if (covering && covering->entry.is_run()) return place_of(*covering, first);
@@ -99,11 +107,11 @@ Found Recording::find(std::int64_t position, Timeline::Snap snap) const {
 
 Found Recording::find_time(std::int64_t time, Timeline::Snap snap) const {
   const std::uint64_t first = begin();
-  const std::int64_t hollow_from = hollow_from_.load(order::relaxed);  // relaxed: a figure
-  if (hollow_from != kNoTime) {
-    if (time < hollow_from) return first == 0 ? there(oldest()) : kEvicted;
+  const std::int64_t hollow = hollow_from(first);
+  if (hollow != kNoTime) {
+    if (time < hollow) return first == 0 ? there(oldest()) : kEvicted;
     // In the hole that the window begins with: what comes next is played when its time has come.
-    const Place next = first_unit();
+    const Place next = first_unit(first);
     const std::int64_t over = next.offset >= edge() ? edge_time() : next.time;
     if (time < over) return there({next.offset, next.entry, time});
   }
