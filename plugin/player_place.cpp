@@ -251,7 +251,8 @@ EventPtr Player::segment_event() const {
 // Upstream has gone before it began a stream, and downstream wants one to have an end.
 void Player::begin_stream() {
   if (has_begun(pad_)) return;
-  const TextPtr id(gst_pad_create_stream_id(pad_, host_.element(), nullptr));
+  const TextPtr name(gst_pad_get_name(pad_));
+  const TextPtr id(gst_pad_create_stream_id(pad_, host_.element(), name.get()));
   gst_pad_push_event(pad_, gst_event_new_stream_start(id.get()));
 }
 
