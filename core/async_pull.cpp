@@ -13,7 +13,7 @@ std::optional<SourceResult> AsyncPull::read(std::span<std::byte> space) noexcept
     phase_ = Phase::starting;
     room_ = space.size();
   }
-  const std::optional<SourceResult> thrown = begin_read(*source_, space, ReadDone(*this));
+  std::optional<SourceResult> thrown = begin_read(*source_, space, ReadDone(*this));
   Lock lock(mutex_);
   if (phase_ == Phase::starting) {
     // Still to be told, also after a throw: what is kept of the read may write into `space`.
@@ -21,8 +21,10 @@ std::optional<SourceResult> AsyncPull::read(std::span<std::byte> space) noexcept
     return std::nullopt;
   }
   phase_ = Phase::idle;
-  // What was dropped by the throw says less than that.
-  return thrown ? thrown : result_;
+  if (!thrown) return result_;
+  // What was dropped by the throw says less than that. Bytes told before it count.
+  thrown->bytes = result_.bytes;
+  return thrown;
 }
 
 void AsyncPull::read_done(SourceResult result) noexcept {

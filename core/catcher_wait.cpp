@@ -81,8 +81,12 @@ std::optional<Status> Catcher::try_fill(std::uint64_t offset, const Wait& wait) 
   // Another reader may have brought the byte, or the end, after this one has looked. To ask for
   // more then would be to wait for nothing.
   std::optional<Status> status = Status::ok;
+  const std::uint64_t end = rope_.end();
   if (!look(offset)) status = async_ != nullptr ? begin_fill(wait) : fill(wait);
   if (!status) return std::nullopt;
+  // As in fill(): one that gives nothing at once, again and again, is asked until time is up.
+  const bool is_fruitless = rope_.end() == end && !look(offset);
+  if (status == Status::ok && is_fruitless && is_past(wait.deadline)) status = why_late(wait);
   give_fill_back();
   drive();
   return status;

@@ -111,7 +111,10 @@ SourceResult TransformRun::ask_aside(TransformInput& in, std::span<std::byte> sp
   const SourceResult got = ask(in, {aside_.get(), min_contiguous_}, wait);
   if (got.bytes == 0) return got;
   rest_ = {aside_.get(), got.bytes};
-  after_rest_ = {0, got.status, got.error};
+  // An interruption is over once the rest has been handed out: it is asked again then.
+  const bool is_interruption = got.status == Status::would_block ||
+                               got.status == Status::cancelled || got.status == Status::timed_out;
+  after_rest_ = is_interruption ? SourceResult{} : SourceResult{0, got.status, got.error};
   return hand_out(space);
 }
 

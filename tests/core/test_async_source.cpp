@@ -5,6 +5,7 @@
 #include "core/async_source.hpp"
 
 #include <deque>
+#include <stdexcept>
 #include <thread>
 
 #include "core/catcher.hpp"
@@ -308,6 +309,42 @@ START_TEST(what_comes_at_once_later_does_not_pile_up) {
 }
 END_TEST
 
+START_TEST(bytes_told_before_a_throw_count) {
+  class Throwing final : public catcher::AsyncSource {
+   public:
+    void start_read(std::span<std::byte> space, catcher::ReadDone done) override {
+      fill_pattern(space.first(5), 0);
+      done(catcher::SourceResult::some(5));
+      throw std::runtime_error("behind its own news");
+    }
+    void cancel() noexcept override {}
+  };
+  Reader reader(pulled_async(std::make_unique<Throwing>()));
+
+  take(reader, 5);
+
+  ck_assert(reader.peek().error == Fault::source_threw);
+}
+END_TEST
+
+// Gives nothing, at once, for ever.
+START_TEST(a_deadline_ends_a_source_that_gives_nothing_at_once) {
+  class Idle final : public catcher::AsyncSource {
+   public:
+    void start_read(std::span<std::byte> /*space*/, catcher::ReadDone done) override {
+      done(catcher::SourceResult{});
+    }
+    void cancel() noexcept override {}
+  };
+  Reader reader(pulled_async(std::make_unique<Idle>()));
+
+  ck_assert_status(try_read(reader, 1).status, Status::would_block);
+  std::byte bytes[1];
+  ck_assert_status(reader.read(bytes, Wait::at_most(std::chrono::milliseconds(1))).status,
+                   Status::timed_out);
+}
+END_TEST
+
 START_TEST(a_catcher_that_is_given_up_cancels_its_read_and_ends_behind_it) {
   for (const bool tells_when_cancelled : {true, false}) {
     auto hand = std::make_shared<Hand>();
@@ -410,14 +447,16 @@ int main() {
       {{"read",
         {a_catcher_needs_a_source, nothing_is_begun_before_somebody_reads,
          readers_that_wait_get_all_in_order, a_read_under_way_shows_nothing_until_it_is_over,
-         a_deadline_or_a_stop_ends_the_wait_and_not_the_read}},
+         a_deadline_or_a_stop_ends_the_wait_and_not_the_read,
+         a_deadline_ends_a_source_that_gives_nothing_at_once}},
        {"request",
         {a_request_begins_a_read_and_is_called_when_it_is_over,
          what_comes_at_once_is_told_at_once_and_calls_nobody,
          reads_follow_one_another_until_the_offset_is_there,
          everybody_who_waits_at_the_edge_is_served,
          a_request_that_is_cancelled_leaves_the_read_to_others, failures_and_the_end_call_everybody,
-         what_comes_at_once_does_not_pile_up, what_comes_at_once_later_does_not_pile_up}},
+         bytes_told_before_a_throw_count, what_comes_at_once_does_not_pile_up,
+         what_comes_at_once_later_does_not_pile_up}},
        {"lifetime",
         {a_catcher_that_is_given_up_cancels_its_read_and_ends_behind_it,
          a_catcher_without_a_read_ends_at_once, giving_up_and_the_end_of_a_read_race}},

@@ -78,6 +78,36 @@ START_TEST(a_full_window_takes_what_it_can_and_loses_nothing) {
 }
 END_TEST
 
+// The rest of an earlier piece, which ended with `would_block`, says nothing of what is new.
+START_TEST(a_rest_that_is_handed_out_later_does_not_stop_what_follows) {
+  const auto in_tens = [](TransformInput& in, Space space, const Wait& wait) {
+    std::size_t done = 0;
+    while (done < 10) {
+      const auto got = in.read(space.subspan(done, 10 - done), wait);
+      done += got.bytes;
+      if (got.status != Status::ok) return SourceResult{done, got.status, got.error};
+    }
+    return SourceResult::some(done);
+  };
+  Made made =
+      through(std::make_shared<AdHoc>(in_tens, 10),
+              {.growth = Growth::constant(1), .max_bytes = 64, .when_full = WhenFull::block});
+  Reader reader(made.catcher);
+  ck_assert_uint_eq(made.writer.append(pattern(0, 60), Wait::none()).bytes, 60);
+  ck_assert_uint_eq(made.writer.append(pattern(60, 9), Wait::none()).bytes, 9);
+  std::vector<std::byte> all;
+  ck_assert_status(collect(reader, all, 9, Wait::none()).status, Status::would_block);
+  ck_assert_uint_eq(all.size(), 64);
+
+  const auto result = made.writer.append(pattern(69, 5), Wait::none());
+
+  ck_assert_status(result.status, Status::ok);
+  ck_assert_uint_eq(result.bytes, 5);
+  ck_assert_status(collect(reader, all, 9, Wait::none()).status, Status::would_block);
+  ck_assert(all == pattern(0, 74));
+}
+END_TEST
+
 START_TEST(a_transform_that_ends_finishes_the_stream) {
   Made made =
       through(std::make_shared<AdHoc>([](TransformInput& in, Space space, const Wait& wait) {
@@ -151,7 +181,8 @@ int main() {
       "transform_writer",
       {{"append",
         {what_is_appended_goes_through_in_pieces_of_any_size,
-         a_full_window_takes_what_it_can_and_loses_nothing}},
+         a_full_window_takes_what_it_can_and_loses_nothing,
+         a_rest_that_is_handed_out_later_does_not_stop_what_follows}},
        {"end",
         {a_transform_that_ends_finishes_the_stream,
          a_transform_that_fails_fails_the_stream_which_can_be_resumed,
