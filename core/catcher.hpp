@@ -131,6 +131,12 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // Once entered, the request keeps this catcher until it is cancelled or ends.
   [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
 
+  // Whether once_readable() can be had. False: this catcher pulls from a Source, and has no
+  // Config::executor to read it on.
+  bool can_call_back() const noexcept {
+    return !pulls_ || async_ != nullptr || config_.executor != nullptr;
+  }
+
   // Moves all that is kept into one piece of memory, as `how` says, while readers go on; a chunk's
   // memory is free as soon as it was copied and its last pin and lease are gone. With in_place it
   // is over when this returns. `bad_argument`: not finished, asked for before, or nothing to run it

@@ -64,7 +64,7 @@ Status Catcher::once_readable(std::uint64_t offset, ReadableRequest& request) {
   for (;;) {
     const Status now = peek(offset).status;
     if (now != Status::would_block) return now;
-    if (pulls_ && async_ == nullptr && !config_.executor) return Status::bad_argument;
+    if (!can_call_back()) return Status::bad_argument;
     const std::uint64_t moves = pulls_ ? expect_moves() : 0;
     const std::optional<Status> begun = pulls_ ? try_begin(offset) : std::nullopt;
     if (begun == Status::ok) continue;

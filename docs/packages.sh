@@ -7,7 +7,8 @@ build_packages='g++ meson ninja-build pkg-config libgstreamer1.0-dev libgstreame
 # To decode a track, and to look at elements.
 media_packages='gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good'
 # To compile adapters to other libraries, and examples that use these.
-adapter_packages='libasio-dev libavformat-dev libavcodec-dev libswresample-dev libopus-dev libsoup-3.0-dev'
+adapter_packages='libasio-dev libavformat-dev libavcodec-dev libswresample-dev libglib2.0-dev libopus-dev
+  libsoup-3.0-dev'
 # Codecs that the tests take where they are: x264, AAC, and what decodes them.
 codec_packages='gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav'
 # Players that are given a URI.
