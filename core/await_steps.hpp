@@ -125,7 +125,10 @@ class LoadAllStep final {
     ended_ = catcher_->peek(kBeyondAll);
     return ended_.status != Status::would_block;
   }
-  Status enter(ReadableRequest& request) { return catcher_->once_readable(kBeyondAll, request); }
+  // Piece by piece: the stop is looked at in between.
+  Status enter(ReadableRequest& request) {
+    return catcher_->once_readable(catcher_->window().end, request);
+  }
   void give_up(Status status) noexcept { ended_ = {0, status, {}, {}}; }
   ReadResult finish() { return ended_; }
 

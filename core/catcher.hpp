@@ -79,6 +79,8 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   static Pulled pull(std::unique_ptr<Source> source, const Config& config = {});
   // The same where no read blocks: a reader that runs out begins one, and waits or enters a
   // request. Deadlines and stop tokens end its wait and not the read, which others may wait for.
+  // A call that finds others' requests waiting goes on reading for them while the source answers
+  // at once, also when it is made in a callback: it returns when they are served.
   static Pulled pull_async(std::unique_ptr<AsyncSource> source, const Config& config = {});
   // The returned Writer pushes.
   static Pushed push(const Config& config = {});
@@ -125,10 +127,10 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
 
   // Has `request` called back once the byte at `offset` is readable, or it ended or failed before
   // that: `would_block`. `ok`, `end`, `failed` or `evicted`: it is so already, and the request is
-  // as it was. `bad_argument`: it waits already, is still with another catcher (cancel() it first),
-  // or this catcher pulls from a Source and has no Config::executor to read it on. `full`,
-  // `out_of_memory`: no more can be brought now. What has to be pulled is begun in here.
-  // Once entered, the request keeps this catcher until it is cancelled or ends.
+  // as it was. `bad_argument`: it waits already, is still with another catcher (cancel() it first,
+  // not inside its own callback), or this catcher pulls from a Source and has no Config::executor
+  // to read it on. `full`, `out_of_memory`: no more can be brought now. What has to be pulled is
+  // begun in here. Once entered, the request keeps this catcher until it is cancelled or ends.
   [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
 
   // Whether once_readable() can be had. False: this catcher pulls from a Source, and has no

@@ -69,14 +69,22 @@ Status Catcher::once_readable(std::uint64_t offset, ReadableRequest& request) {
     const std::optional<Status> begun = pulls_ ? try_begin(offset) : std::nullopt;
     if (begun == Status::ok) continue;
     const bool no_room = begun == Status::would_block;
-    if (begun && !no_room) return *begun;
+    if (begun && !no_room) {
+      // Who entered while the lock was held here counts on whoever gives it back.
+      drive();
+      return *begun;
+    }
     const auto is_settled = [&] {
       if (look(offset)) return true;
       return no_room ? reader_moves() != moves : fill_lock_free();
     };
     switch (requests_.enter(request, offset, shared_from_this(), is_settled)) {
       case Entry::entered: return Status::would_block;
-      case Entry::refused: return Status::bad_argument;
+      case Entry::refused:
+        drive();
+        // What was begun for this one may be wanted by nobody.
+        requests_.interrupt_unwanted();
+        return Status::bad_argument;
       case Entry::settled: break;
     }
   }
@@ -99,12 +107,14 @@ std::optional<Status> Catcher::try_begin(std::uint64_t offset) noexcept {
 void Catcher::drive() noexcept {
   if (async_ == nullptr && !config_.executor) return;
   for (;;) {
+    if (!requests_.is_anybody_waiting()) return;
     const std::uint64_t moves = expect_moves();
     if (rope_.state() != RopeState::open || !requests_.is_anybody_waiting()) return;
     if (!filling_.try_take()) return;
-    // Some of them may have become due, and be about to be called.
-    const std::optional<Status> begun =
-        requests_.is_due(rope_.end()) ? Status::ok : begin_fill(Wait::none());
+    // Another may have come to the end meanwhile: there is no source to ask then. And some of them
+    // may have become due, and be about to be called.
+    const bool is_over = rope_.state() != RopeState::open || requests_.is_due(rope_.end());
+    const std::optional<Status> begun = is_over ? Status::ok : begin_fill(Wait::none());
     if (!begun) {
       // Those it was begun for may have been cancelled before they could interrupt it.
       requests_.interrupt_unwanted();
@@ -119,7 +129,7 @@ void Catcher::drive() noexcept {
   }
 }
 
-// Requires: the fill lock, which goes along if this gives nothing.
+// Requires: the fill lock, which goes along if this gives nothing; the end has not come.
 std::optional<Status> Catcher::begin_fill(const Wait& wait) noexcept {
   if (async_ == nullptr) return post_fill();
   const Reservation reserved = reserve(1, wait);
@@ -146,7 +156,8 @@ std::optional<Status> Catcher::post_fill() noexcept {
 
 void Catcher::fill_for_requests(const Wait& wait) noexcept {
   do {
-    const Status status = fill(wait);
+    // Another may have come to the end before the lock was taken.
+    const Status status = rope_.state() == RopeState::open ? fill(wait) : Status::ok;
     give_fill_back();
     if (status == Status::cancelled) return;
     if (status != Status::ok) requests_.tell_all(status);

@@ -14,6 +14,11 @@ namespace catcher {
 
 namespace {
 
+// kNotAtAll is the source's business: what it has at once is taken.
+bool is_past(Deadline deadline) noexcept {
+  return deadline != kNotAtAll && deadline != kForever && Clock::now() >= deadline;
+}
+
 ReadResult load_to_end(const std::shared_ptr<Catcher>& catcher, const Wait& wait) {
   Reader reader(catcher);
   reader.set_holds_back(false);
@@ -21,7 +26,11 @@ ReadResult load_to_end(const std::shared_ptr<Catcher>& catcher, const Wait& wait
     const SeekResult edge = reader.seek(0, Whence::edge);
     ReadResult waited = reader.wait(wait);
     // Evicted: more came than the window holds, and the edge is elsewhere by now.
-    if (waited.status == Status::ok || waited.status == Status::evicted) continue;
+    if (waited.status == Status::ok || waited.status == Status::evicted) {
+      const bool is_over = catcher->is_finished() || catcher->has_failed();
+      if (is_over || !is_past(wait.deadline)) continue;
+      return {static_cast<std::size_t>(catcher->window().end), Status::timed_out, {}, {}};
+    }
     waited.bytes = static_cast<std::size_t>(edge.offset);
     if (waited.status == Status::end) waited.status = Status::ok;
     return waited;

@@ -37,7 +37,8 @@ class CATCHER_API ReadableRequest : private OffsetNode {
   // own work to go on with: short, it wakes a loop or posts to an executor. It may enter this
   // request or others again, cancel and destroy them, this one too; those that have become due
   // meanwhile are called after it has returned, not inside. It may not end the Writer
-  // or the Reader in whose call it is made.
+  // or the Reader in whose call it is made, nor enter this request in another catcher
+  // (`bad_argument`): cancel() lets go of the one that calls only after that.
   // `ok`: look again. Anything else says why nothing more can be brought: `full` or
   // `out_of_memory` of a catcher that pulls; entering again tries again.
   using Callback = void (*)(void* context, Status status) noexcept;

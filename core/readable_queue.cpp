@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The catcher authors
 #include "readable_queue.hpp"
 
+#include <algorithm>
 #include <thread>
 
 namespace catcher {
@@ -28,7 +29,8 @@ bool ReadableQueue::add(ReadableRequest& request, std::uint64_t offset,
     request.keeper_ = std::move(keeper);
     request.queue_ = this;
   }
-  request.offset = offset;
+  // kNobody is what nobody waits for. No stream comes to either.
+  request.offset = std::min(offset, Earliest<>::kNobody - 1);
   request.place_ = Place::waiting;
   waiting_.insert(request);
   lowest_changed();

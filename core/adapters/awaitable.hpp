@@ -110,6 +110,11 @@ class [[nodiscard]] Awaitable {
   bool proceed() {
     for (;;) {
       if (step_.advance()) return true;
+      // Also where every round brings something at once, so that no request is ever entered.
+      if (stop_.stop_requested()) {
+        step_.give_up(Status::cancelled);
+        return true;
+      }
       const Status entered = step_.enter(request_);
       switch (entered) {
         case Status::would_block: return false;

@@ -3,6 +3,7 @@
 //
 // A stop at each moment of each await: it ends with `cancelled`, or with what came first, and no
 // byte is lost. Run under AddressSanitizer and ThreadSanitizer.
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -133,6 +134,33 @@ START_TEST(while_it_enters_its_request) {
       ck_assert_status(result.status, tells ? came : Status::cancelled);
     }
   }
+}
+END_TEST
+
+// One that always has something at once, so that no request is ever entered.
+START_TEST(an_endless_source_that_never_waits) {
+  class Endless final : public catcher::AsyncSource {
+   public:
+    explicit Endless(std::stop_source& stop) : stop_(stop) {}
+    void start_read(std::span<std::byte> space, ReadDone done) override {
+      if (++reads_ == 3) stop_.request_stop();
+      demand(reads_ < 1000, "a stop is looked at");
+      done(catcher::SourceResult::some(std::min(space.size(), kSize)));
+    }
+    void cancel() noexcept override {}
+
+   private:
+    std::stop_source& stop_;
+    int reads_ = 0;
+  };
+  std::stop_source stop;
+  Reader reader(pulled_async(std::make_unique<Endless>(stop)));
+  ReadResult result{};
+
+  const Task task = run(Op::load, reader, stop.get_token(), result);
+
+  ck_assert(task.is_done());
+  ck_assert_status(result.status, Status::cancelled);
 }
 END_TEST
 
@@ -298,7 +326,7 @@ int main() {
       "awaitable_cancel",
       {{"moment",
         {before_it_begins, bytes_that_are_there_come_before_a_stop, while_it_enters_its_request,
-         while_it_waits, with_a_part_in_hand, inside_the_callbacks_that_bring_the_bytes,
-         racing_with_the_bytes}},
+         an_endless_source_that_never_waits, while_it_waits, with_a_part_in_hand,
+         inside_the_callbacks_that_bring_the_bytes, racing_with_the_bytes}},
        {"place", {on_the_executor_it_goes_on_there, a_source_that_blocks_is_interrupted}}});
 }

@@ -121,6 +121,49 @@ START_TEST(the_last_one_that_is_cancelled_interrupts_the_read) {
 }
 END_TEST
 
+// Inside the executor the fill lock is taken: who enters there counts on whoever gives it back.
+START_TEST(an_executor_that_throws_leaves_nobody_behind) {
+  Worker worker;
+  Bell other;
+  std::weak_ptr<Catcher> weak;
+  unsigned calls = 0;
+  Config config = on(worker);
+  config.executor = [&](std::function<void()> work) {
+    if (calls++ == 0) {
+      demand(weak.lock()->once_readable(0, other.request) == Status::would_block, "it waits");
+      throw std::runtime_error("no thread");
+    }
+    worker.post(std::move(work));
+  };
+  auto catcher = pulled(std::move(Script().give(5)), nullptr, config);
+  weak = catcher;
+  Bell bell;
+
+  ck_assert_status(catcher->once_readable(0, bell.request), Status::out_of_memory);
+
+  other.wait("the other request is called");
+  ck_assert_status(other.outcome(), Status::ok);
+  ck_assert_uint_eq(calls, 2);
+}
+END_TEST
+
+START_TEST(a_request_that_is_refused_leaves_no_read_behind) {
+  Gate never;
+  auto log = std::make_shared<SourceLog>();
+  auto elsewhere = pushed();
+  Bell bell;
+  ck_assert_status(elsewhere.catcher->once_readable(0, bell.request), Status::would_block);
+  {
+    Worker worker;
+    auto catcher = pulled(std::move(Script().wait(never).give(5)), log, on(worker));
+
+    ck_assert_status(catcher->once_readable(0, bell.request), Status::bad_argument);
+  }
+
+  ck_assert(log->is_gone);
+}
+END_TEST
+
 START_TEST(after_an_interruption_the_next_one_is_served) {
   Gate gate;
   auto log = std::make_shared<SourceLog>();
@@ -263,9 +306,10 @@ int main() {
          a_reader_that_waits_and_requests_share_the_source, a_held_range_in_a_full_window_is_told}},
        {"interrupt",
         {the_last_one_that_is_cancelled_interrupts_the_read,
+         a_request_that_is_refused_leaves_no_read_behind,
          after_an_interruption_the_next_one_is_served}},
        {"executor",
-        {an_executor_that_throws_has_run_nothing,
+        {an_executor_that_throws_has_run_nothing, an_executor_that_throws_leaves_nobody_behind,
          work_that_is_dropped_fails_the_stream_and_hangs_nobody,
          an_executor_that_runs_at_once_calls_nobody_inside}}});
 }

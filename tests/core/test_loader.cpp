@@ -4,6 +4,7 @@
 // Loading all, here and in the background.
 #include "core/loader.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "tests/support/check.hpp"
@@ -91,6 +92,24 @@ START_TEST(loading_takes_no_longer_than_it_may) {
 
   gate.open();
   ck_assert_status(load_all(catcher).status, Status::ok);
+}
+END_TEST
+
+// One that always has something, so that nobody ever waits.
+START_TEST(a_deadline_ends_the_loading_of_what_never_ends) {
+  class Endless final : public catcher::Source {
+   public:
+    catcher::SourceResult read(std::span<std::byte> space, const Wait& wait) override {
+      demand(Clock::now() < wait.deadline + std::chrono::seconds(10), "a deadline is looked at");
+      return catcher::SourceResult::some(std::min<std::size_t>(space.size(), 10));
+    }
+  };
+  auto made = Catcher::pull(std::make_unique<Endless>(), {.max_bytes = 1'000'000});
+
+  const auto result = load_all(made.catcher, Wait::at_most(std::chrono::milliseconds(1)));
+
+  ck_assert_status(result.status, Status::timed_out);
+  ck_assert_uint_eq(result.bytes, made.catcher->window().end);
 }
 END_TEST
 
@@ -254,7 +273,7 @@ int main() {
       {{"load_all",
         {all_is_loaded_and_no_reader_moves, an_empty_stream_is_loaded,
          an_error_is_reported_to_who_loads_and_to_readers, loading_takes_no_longer_than_it_may,
-         a_window_that_evicts_is_loaded_to_its_end,
+         a_deadline_ends_the_loading_of_what_never_ends, a_window_that_evicts_is_loaded_to_its_end,
          a_window_that_blocks_is_filled_and_readers_are_waited_for}},
        {"background",
         {what_is_pushed_is_waited_for, a_loader_reports_an_error,

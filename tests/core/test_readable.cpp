@@ -86,12 +86,16 @@ START_TEST(the_last_offset_of_all_can_be_waited_for) {
   Bell bell;
   constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
 
+  Bell beyond;
+
   ck_assert_status(made.catcher->once_readable(kLast - 1, bell.request), Status::would_block);
+  ck_assert_status(made.catcher->once_readable(kLast, beyond.request), Status::would_block);
   add(made.writer, 10);
-  ck_assert_uint_eq(bell.rings(), 0);
+  ck_assert_uint_eq(bell.rings() + beyond.rings(), 0);
   made.writer.finish();
 
   ck_assert_uint_eq(bell.rings(), 1);
+  ck_assert_uint_eq(beyond.rings(), 1);
   ck_assert_status(made.catcher->once_readable(kLast, bell.request), Status::end);
 }
 END_TEST
