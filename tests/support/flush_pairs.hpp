@@ -33,13 +33,17 @@ class FlushPairs {
   // Flushes that are made from now on, as long as there is the pad: its element may send one before
   // the pad can be watched.
   static void watch(GstPad* src) {
+    auto* pairs = new FlushPairs;
+    const std::lock_guard lock(pairs->mutex_);
     gst_pad_add_probe(
         src, GST_PAD_PROBE_TYPE_EVENT_FLUSH,
         [](GstPad*, GstPadProbeInfo* info, gpointer self) noexcept {
           static_cast<FlushPairs*>(self)->take(GST_PAD_PROBE_INFO_EVENT(info));
           return GST_PAD_PROBE_OK;
         },
-        new FlushPairs, [](gpointer self) { delete static_cast<FlushPairs*>(self); });
+        pairs, [](gpointer self) { delete static_cast<FlushPairs*>(self); });
+    // Not before the pad is watched: a flush of a later number would begin unseen.
+    pairs->since_ = gst_util_seqnum_next();
   }
 
  private:
@@ -56,8 +60,8 @@ class FlushPairs {
     if (--found->second == 0) begun_.erase(found);
   }
 
-  const guint32 since_ = gst_util_seqnum_next();
   std::mutex mutex_;
+  guint32 since_ = GST_SEQNUM_INVALID;  // of the first that counts
   std::map<guint32, unsigned> begun_;
 };
 
