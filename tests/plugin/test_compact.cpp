@@ -100,8 +100,11 @@ START_TEST(branches_play_and_seek_while_it_moves) {
       is_over = true;
     }
     for (const auto& branch : branches) {
+      // What was on its way from the seek before does not count; nothing comes from the end.
+      ck_assert_uint_ne(branch->seek(GST_FORMAT_BYTES, kBytes), GST_SEQNUM_INVALID);
       branch->forget();
       ck_assert_uint_ne(branch->seek(GST_FORMAT_BYTES, 0), GST_SEQNUM_INVALID);
+      branch->wait_bytes(kBytes);
       branch->wait_eos();
       ck_assert_uint_eq(branch->bytes(), kBytes);
     }
