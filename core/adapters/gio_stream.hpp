@@ -35,15 +35,6 @@
 #include "../export.hpp"
 #include "../reader.hpp"
 
-G_BEGIN_DECLS
-
-// The type of these streams, for GObject's casts and checks.
-#define CATCHER_TYPE_INPUT_STREAM (catcher_input_stream_get_type())
-CATCHER_API G_DECLARE_FINAL_TYPE(CatcherInputStream, catcher_input_stream, CATCHER, INPUT_STREAM,
-                                 GInputStream)
-
-G_END_DECLS
-
 namespace catcher {
 
 // A new stream, to be unreferenced by the caller, that begins where `reader` is. The reader goes
@@ -51,3 +42,12 @@ namespace catcher {
 [[nodiscard]] CATCHER_API GInputStream* gio_input_stream_new(Reader reader);
 
 }  // namespace catcher
+
+G_BEGIN_DECLS
+
+// The type of these streams, for GObject's casts and checks.
+#define CATCHER_TYPE_INPUT_STREAM (catcher_input_stream_get_type())
+CATCHER_API G_DECLARE_FINAL_TYPE(CatcherInputStream, catcher_input_stream, CATCHER, INPUT_STREAM,
+                                 GInputStream)
+
+    G_END_DECLS
