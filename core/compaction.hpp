@@ -6,6 +6,7 @@
 //
 // Not needed to read fast: reads cost the same in any number of chunks. It is for who wants the
 // whole as one span (Catcher::contiguous()), or memory without the unused end of the last chunk.
+// What came in one chunk stays in it, with its unused end.
 #pragma once
 
 #include <cstdint>
