@@ -21,7 +21,7 @@ int main() {
       given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
   std::printf("CATCHER_SEED=%" PRIu64 "\n", seed);
   std::fflush(stdout);
-  const std::string settings = "seed=" + std::to_string(seed) + " max_success=100 max_size=400";
+  const std::string settings = "seed=" + std::to_string(seed) + " max_success=2000 max_size=400";
   setenv("RC_PARAMS", settings.c_str(), 1);
 
   const bool holds = rc::check("a catcher behaves as a vector of what was appended", [] {

@@ -92,8 +92,9 @@ class OracleFeed {
     const Wait wait = any_wait();
     // Right up to what somebody waits for, which by chance is rare.
     if (how % 8 == 1 && wanted_ > model_.end()) size = wanted_ - model_.end();
+    // Before there is memory for it: who waits may do so at any offset.
+    if (size > kMostBytes - model_.end()) return;
     std::vector<std::byte> bytes(size);
-    if (model_.end() + bytes.size() > kMostBytes) return;
     fill_pattern(bytes, model_.end());
 
     const auto result = writer_.append(bytes, wait, unit);
