@@ -18,7 +18,10 @@ Catcher::Catcher(Private, Feed feed, const Config& config)
       rope_(pulls_ ? config.pulled_rope() : config.pushed_rope(),
             config.memory != nullptr ? config.memory : heap_memory()) {}
 
-Catcher::~Catcher() = default;
+Catcher::~Catcher() {
+  // Memory that is nobody else's knows that it goes when the rope does.
+  config_.memory.reset();
+}
 
 Catcher::Pulled Catcher::pull(std::unique_ptr<Source> source, const Config& config) {
   Pulled made;

@@ -247,7 +247,7 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   bool take_compaction() noexcept;
   void settle_compaction(CompactionState state) noexcept;
 
-  const Config config_;
+  Config config_;  // stays as it was made
   const bool pulls_;
   Rope<std::byte> rope_;
 

@@ -155,6 +155,9 @@ class ChunkPool {
     drop();
   }
 
+  // Thread: any that holds a share of the pool.
+  std::shared_ptr<ChunkMemory> memory() const noexcept { return memory_; }
+
   // Elements of memory that exist now: in the window, free, or evicted and still pinned.
   // Thread: any.
   std::uint64_t allocated() const noexcept {
@@ -183,12 +186,16 @@ class ChunkPool {
   ~ChunkPool() = default;  // every memory was freed by close() or by a later give_back()
 
   void shrink(std::size_t keep = 0) noexcept {
+    if (free_.size() <= keep) return;
+    const std::shared_ptr<ChunkMemory> memory = memory_;
+    memory->begin_returns();
     while (free_.size() > keep) {
       SlotType* slot = free_.back();
       free_.pop_back();
       release_memory(slot);
       empty_.push_back(slot);
     }
+    memory->end_returns();
   }
 
   SlotType* closed() noexcept { return &closed_mark_; }

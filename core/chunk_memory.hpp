@@ -22,6 +22,12 @@ class CATCHER_API ChunkMemory {
   virtual void* allocate(std::size_t bytes) noexcept = 0;
   // Takes a block of allocate() back, of the size that was asked for.
   virtual void deallocate(void* memory, std::size_t bytes) noexcept = 0;
+  // Around many deallocate() in a row: what costs a call for each block may wait for the end of the
+  // row. The caller of both holds a reference to this from the one to the other, and if that is
+  // the only one left at the end, no more will be allocated. Thread: any; rows may overlap.
+  virtual void begin_returns() noexcept {}
+  // Ends what begin_returns() has begun, as said there.
+  virtual void end_returns() noexcept {}
   // Why allocate() gave nothing, the last time that it did. Thread: any.
   virtual std::error_code error() const noexcept {
     return std::make_error_code(std::errc::not_enough_memory);

@@ -46,8 +46,12 @@ class ChunkTable {
     if (pool_ == nullptr) throw std::bad_alloc();
   }
   ~ChunkTable() {
+    // Held longer than by the pool: what is left of it at the end of the row is somebody else's.
+    const std::shared_ptr<ChunkMemory> memory = pool_->memory();
+    memory->begin_returns();
     while (chunks() != 0) drop_oldest();
     pool_->close();
+    memory->end_returns();
   }
   ChunkTable(const ChunkTable&) = delete;
   ChunkTable& operator=(const ChunkTable&) = delete;

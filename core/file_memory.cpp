@@ -258,7 +258,30 @@ void FileMemory::deallocate(void* memory, std::size_t bytes) noexcept {
     extent.free.insert(after, whole);  // room is there: made in allocate()
   }
   --extent.allocations;
-  give_back(extent, range, whole);
+  if (rows_ == 0) return give_back(extent, range, whole);
+  Range& returned = extent.returned;
+  const bool first = returned.begin == returned.end;
+  returned = first
+                 ? range
+                 : Range{std::min(returned.begin, range.begin), std::max(returned.end, range.end)};
+}
+
+void FileMemory::begin_returns() noexcept {
+  Lock lock(mutex_);
+  ++rows_;
+}
+
+void FileMemory::end_returns() noexcept {
+  Lock lock(mutex_);
+  --rows_;
+  // Only the caller's is left: it drops that next, and the file is closed.
+  if (weak_from_this().use_count() == 1) return;
+  for (Extent& extent : extents_) {
+    const Range returned = std::exchange(extent.returned, Range{});
+    for (const Range& free : extent.free) {
+      if (free.begin < returned.end && returned.begin < free.end) give_back(extent, free, free);
+    }
+  }
 }
 
 void FileMemory::give_back(Extent& extent, Range range, Range within) noexcept {

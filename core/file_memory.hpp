@@ -38,7 +38,8 @@
 
 namespace catcher {
 
-class CATCHER_API FileMemory final : public ChunkMemory {
+class CATCHER_API FileMemory final : public ChunkMemory,
+                                     public std::enable_shared_from_this<FileMemory> {
  public:
   // What create() made.
   struct Made {
@@ -61,6 +62,11 @@ class CATCHER_API FileMemory final : public ChunkMemory {
   void* allocate(std::size_t bytes) noexcept override;
   // Gives its pages back to the file system if nobody else is on them.
   void deallocate(void* memory, std::size_t bytes) noexcept override;
+  // Pages are given back at the end of a row, in as few calls as they have gaps. Not at all where
+  // the file goes too: a file system may write each of them first.
+  void begin_returns() noexcept override;
+  // See begin_returns().
+  void end_returns() noexcept override;
   std::error_code error() const noexcept override;
 
   // Bytes that are reserved on disk now.
@@ -79,6 +85,7 @@ class CATCHER_API FileMemory final : public ChunkMemory {
     std::size_t allocations = 0;
     std::vector<Range> free{};
     std::vector<bool> pages{};  // which ones are reserved
+    Range returned{};           // all that was put off lies within
   };
   struct Fit {
     Extent* extent = nullptr;
@@ -101,6 +108,7 @@ class CATCHER_API FileMemory final : public ChunkMemory {
   std::vector<Extent> extents_ CATCHER_GUARDED_BY(mutex_);
   std::uint64_t mapped_ CATCHER_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserved_ CATCHER_GUARDED_BY(mutex_) = 0;
+  unsigned rows_ CATCHER_GUARDED_BY(mutex_) = 0;    // of deallocate(), not ended
   bool punches_ CATCHER_GUARDED_BY(mutex_) = true;  // the file system can
   std::error_code error_ CATCHER_GUARDED_BY(mutex_);
 };

@@ -105,9 +105,10 @@ void Recorder::stop() {
     ended->buffering.attach(nullptr);
     ended->finish();
   }
+  // First: a file that nobody will write to any more goes with the last recording in it.
+  memory_.reset();
   ended.reset();
   ended_before_.clear();
-  memory_.reset();
   claim_.give_up();
 }
 
