@@ -77,6 +77,7 @@ void wait_for(const std::atomic<std::uint64_t>& count, std::uint64_t wanted, con
 // A buffer each 20 ms, which every branch has at once.
 Pace live(const std::string& line, int branches) {
   Element pipeline = Element::launch(line);
+  drop_messages(pipeline);
   const auto count = count_at_sinks(pipeline);
   pipeline.to(GST_STATE_PLAYING);
   Upstream upstream(pipeline.child("in").get(), Kind::raw);
@@ -99,14 +100,14 @@ Pace live(const std::string& line, int branches) {
 
 // Each sink waits for the time of each buffer; everything has come already.
 Pace replay(int branches) {
-  Element pipeline =
-      Element::launch("catchertee name=in " + times(branches, "in. ! fakesink sync=true "));
+  Element pipeline = Element::launch("catchertee name=in " +
+                                     times(branches, "in. ! fakesink sync=true async=false "));
+  drop_messages(pipeline);
   const auto count = count_at_sinks(pipeline);
-  pipeline.to(GST_STATE_PAUSED);
+  pipeline.to(GST_STATE_PLAYING);
   Upstream upstream(pipeline.child("in").get(), Kind::raw);
   upstream.give(kPeriodBytes, 60'000 / 20);
-  upstream.eos();
-  pipeline.settle(GST_STATE_PLAYING);
+  wait_for(count->buffers, static_cast<std::uint64_t>(branches), "all branches have begun");
   const std::uint64_t before = count->buffers.load();
   const Meter meter;
   std::this_thread::sleep_for(kPeriod * periods());
@@ -119,6 +120,7 @@ Pace replay(int branches) {
 Pace parked(int branches) {
   Element pipeline =
       Element::launch("catchertee name=in " + times(branches, "in. ! fakesink async=false "));
+  drop_messages(pipeline);
   const auto count = count_at_sinks(pipeline);
   pipeline.to(GST_STATE_PLAYING);
   Upstream upstream(pipeline.child("in").get(), Kind::raw);

@@ -59,6 +59,12 @@ inline constexpr std::array kKinds{Kind::raw, Kind::bytes, Kind::packets};
 inline const char* name_of(Kind kind) {
   return kind == Kind::raw ? "raw audio" : kind == Kind::bytes ? "bytes" : "packets";
 }
+inline std::string caps_of(Kind kind) {
+  if (kind == Kind::raw) {
+    return "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2";
+  }
+  return kind == Kind::bytes ? "" : "audio/x-opus,channel-mapping-family=0,rate=48000,channels=2";
+}
 inline constexpr std::uint64_t kRawRate = 192'000;  // bytes a second
 inline constexpr GstClockTime kPacketTime = 20 * GST_MSECOND;
 
@@ -99,16 +105,16 @@ class Tile {
 // Pushes a stream into an element's pad "sink".
 class Upstream {
  public:
-  Upstream(GstElement* into, Kind kind)
+  Upstream(GstElement* into, Kind kind) : Upstream(into, kind, caps_of(kind)) {}
+  // With no caps if these are empty.
+  Upstream(GstElement* into, Kind kind, const std::string& description)
       : pad_(catcher::test::bare_pad("src", GST_PAD_SRC)), kind_(kind) {
     gst_pad_set_active(pad_.get(), TRUE);
     const GstPtr<GstPad> sink(gst_element_get_static_pad(into, "sink"));
     require(gst_pad_link(pad_.get(), sink.get()) == GST_PAD_LINK_OK, "the sink pad can be linked");
     push(gst_event_new_stream_start("bench"));
-    if (kind != Kind::bytes) {
-      GstCaps* caps = gst_caps_from_string(
-          kind == Kind::raw ? "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2"
-                            : "audio/x-opus,channel-mapping-family=0,rate=48000,channels=2");
+    if (!description.empty()) {
+      GstCaps* caps = gst_caps_from_string(description.c_str());
       push(gst_event_new_caps(caps));
       gst_caps_unref(caps);
     }
@@ -131,6 +137,11 @@ class Upstream {
   }
   void give(std::size_t size, int count) {
     for (int i = 0; i < count; ++i) give(size);
+  }
+  void give(View bytes) {
+    GstBuffer* buffer = make(bytes.size());
+    gst_buffer_fill(buffer, 0, bytes.data(), bytes.size());
+    push(buffer);
   }
   // A buffer that begins with when it was pushed.
   void give_stamped(std::size_t size) {
@@ -229,6 +240,17 @@ class Proof {
  private:
   std::vector<std::shared_ptr<std::atomic<std::uint64_t>>> counts_;
 };
+
+// Nobody reads what is posted. A bus spins in its own queue where hundreds of threads post at once.
+inline void drop_messages(const Element& pipeline) {
+  gst_bus_set_sync_handler(
+      pipeline.bus(),
+      +[](GstBus*, GstMessage* message, gpointer) {
+        gst_message_unref(message);
+        return GST_BUS_DROP;
+      },
+      nullptr, nullptr);
+}
 
 // N times the text.
 inline std::string times(int count, const std::string& text) {

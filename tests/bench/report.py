@@ -47,7 +47,9 @@ def verdict(row):
     of_ratio = row["goal_of"] == "ratio"
     figure = statistics.median(ratios(row) if of_ratio else row["ours"])
     goal = f"{row['goal']:.2f}x" if of_ratio else f"{number(row['goal'])} {row['unit'].split(' ')[0]}"
-    return f"at most {goal}: " + ("met" if figure <= row["goal"] else "**missed**")
+    if figure <= row["goal"]:
+        return f"at most {goal}: met"
+    return f"at most {goal}: **missed** by {number(100 * (figure / row['goal'] - 1))} %"
 
 
 def table(rows):
@@ -95,7 +97,7 @@ def missed(rows):
     if fails:
         lines += ["Missed:", ""]
         lines += [f"- {row['table']}: {row['row']}: {ratio(row) + 'x' if row['goal_of'] == 'ratio' else number(statistics.median(row['ours']))}"
-                  f" ({verdict(row).replace(': **missed**', '')})" for row in fails]
+                  f" ({verdict(row).replace(': **missed**', ', missed')})" for row in fails]
     return "\n".join(lines)
 
 

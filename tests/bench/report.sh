@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs the benchmarks and writes docs/performance.md and its data, docs/performance.jsonl. Wants a
-# machine that does nothing else for some seven minutes. Needs what tests/run.sh has installed.
+# machine that does nothing else for some ten minutes. Needs what tests/run.sh has installed.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +26,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-benches='bench_shared bench_read bench_seek bench_append bench_wake bench_tee bench_realtime'
+benches='bench_shared bench_read bench_seek bench_append bench_wake
+  bench_tee bench_realtime bench_flush_seek'
 if [ -z "$with" ]; then
   [ -f build-bench/meson-private/coredata.dat ] ||
     meson setup build-bench --buildtype=release -Dwerror=true -Dtests=enabled -Dbench=enabled
