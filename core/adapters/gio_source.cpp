@@ -175,8 +175,15 @@ void GioAsyncSource::start_read(std::span<std::byte> space, ReadDone done) {
   g_main_context_invoke(state_->context, Read::begin, read.release());
 }
 
+// In the context: GLib 2.74 loses a reference to the source that waits for a cancellation if that
+// comes from another thread while the source is dispatched.
 void GioAsyncSource::cancel() noexcept {
-  g_cancellable_cancel(state_->cancellable);
+  const auto cancel = [](gpointer cancellable) noexcept -> gboolean {
+    g_cancellable_cancel(static_cast<GCancellable*>(cancellable));
+    return G_SOURCE_REMOVE;
+  };
+  g_main_context_invoke_full(state_->context, G_PRIORITY_HIGH, cancel,
+                             g_object_ref(state_->cancellable), g_object_unref);
 }
 
 }  // namespace catcher
