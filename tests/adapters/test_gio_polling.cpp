@@ -100,20 +100,6 @@ START_TEST(a_source_that_waits_can_be_destroyed_and_outlive_its_stream) {
 }
 END_TEST
 
-START_TEST(a_pulled_stream_without_an_executor_is_read_in_a_thread_of_gio) {
-  Script script;
-  script.give(10).give(10).give(10).end();
-  const auto caught = pulled(std::move(script));
-  const auto stream = stream_of(caught);
-
-  ck_assert(!g_pollable_input_stream_can_poll(G_POLLABLE_INPUT_STREAM(stream.get())));
-
-  gssize sum = 0;
-  for (Outcome got; (got = AsyncRead(stream.get(), 7).wait()).bytes > 0;) sum += got.bytes;
-  ck_assert_int_eq(sum, 30);
-}
-END_TEST
-
 START_TEST(a_stream_that_is_only_asked_now_and_then_is_filled_on_the_executor) {
   Script script;
   script.give(10).end();
@@ -221,7 +207,6 @@ int main() {
          a_source_is_dispatched_once_bytes_have_come_from_a_thread,
          a_source_goes_on_as_long_as_there_is_something_to_read, a_source_follows_a_seek,
          a_source_that_waits_can_be_destroyed_and_outlive_its_stream,
-         a_pulled_stream_without_an_executor_is_read_in_a_thread_of_gio,
          a_stream_that_is_only_asked_now_and_then_is_filled_on_the_executor,
          a_context_goes_before_a_source_that_somebody_keeps}},
        {"cancel",

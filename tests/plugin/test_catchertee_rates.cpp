@@ -104,6 +104,7 @@ START_TEST(a_synced_sink_waits_by_the_rate) {
     clocked.upstream.begin(GST_FORMAT_TIME, frame_caps(kRate).c_str());
     give_frames(clocked.upstream, 0, kFrames, kRate);
     clocked.upstream.eos();
+    clocked.pipeline.settle(GST_STATE_PLAYING);  // the tee too, so that it has a running time
     ck_assert_uint_eq(clocked.render(), 0);
     const GstClockTime second = clocked.render();
 
