@@ -14,6 +14,8 @@
 #include <csignal>
 #include <utility>
 
+#include "../mutex.hpp"
+
 namespace catcher {
 namespace {
 
@@ -122,9 +124,35 @@ std::error_code raise_above_standard(OwnedFd& fd) noexcept {
   return {};
 }
 
+// Children that could not be made to end, until they have ended by themselves.
+class Left {
+ public:
+  // Never destroyed: a source in a static variable may go later than anything here.
+  static Left& all() {
+    static Left& only = *new Left;
+    return only;
+  }
+
+  // `one` has one element, so that nothing is allocated here.
+  void add(std::list<pid_t>& one) noexcept {
+    Lock lock(mutex_);
+    pids_.splice(pids_.end(), one);
+  }
+  void reap() noexcept {
+    Lock lock(mutex_);
+    pids_.remove_if([](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+  }
+
+ private:
+  Mutex mutex_;
+  std::list<pid_t> pids_ CATCHER_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 ChildProcess::Started ChildProcess::start(const std::vector<std::string>& argv) {
+  // Before there is a new one, which might get the number of one that somebody else has reaped.
+  Left::all().reap();
   // All that may throw comes before there is a process.
   std::unique_ptr<ChildProcess> child(new ChildProcess);
   if (!child->wake_) return {nullptr, last_error()};
@@ -281,8 +309,18 @@ void ChildProcess::end() noexcept {
     if (ready.timed_out || Clock::now() >= deadline) break;
   }
   signal(SIGKILL);
-  while (!reaped_elsewhere_ && ::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  // Who may not be signalled, and writes, learns by this that nobody reads.
+  out_.close();
+  err_.close();
+  const Deadline last = Clock::now() + kGrace;
+  while (!exited_ && Clock::now() < last) wait(last);
+  if (!exited_) {
+    place_.front() = pid_;
+    Left::all().add(place_);
   }
+  while (exited_ && !reaped_elsewhere_ && ::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  Left::all().reap();
 }
 
 }  // namespace catcher

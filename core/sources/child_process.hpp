@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,7 +43,11 @@ class ChildProcess {
   // its own three.
   static Started start(const std::vector<std::string>& argv);
 
-  // Ends the group: SIGTERM, then SIGKILL for what is left after kGrace.
+  // Ends the group: SIGTERM, then SIGKILL for what is left after kGrace. Then the pipes are closed,
+  // so that also a leader that may not be signalled (it has become another user) ends when it
+  // writes. One that has not ended kGrace later is left alone: it is reaped when the next child is
+  // started or ended here, or by the system once this process has gone. So this waits for at most
+  // twice kGrace.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -92,6 +97,7 @@ class ChildProcess {
   std::optional<int> status_;
   std::optional<Deadline> ended_by_;  // the group was asked to end, and is made to then
   std::string last_words_;
+  std::list<pid_t> place_{0};  // one element, for a leader that has to be left
 };
 
 }  // namespace catcher

@@ -15,7 +15,10 @@
 //
 // When the source goes, the group goes with it: SIGTERM, and SIGKILL a second later for what is
 // left. That waits; no process of the group and no zombie stays. What has left the group (a daemon)
-// lives on, and is not waited for longer than that second. Somebody else in this process who reaps
+// lives on, and is not waited for longer than that second. A program that may not be signalled,
+// because it has become another user, is waited for one second more, with nobody reading what it
+// writes; if it still goes on, it is left, and reaped when another command is started or goes.
+// Somebody else in this process who reaps
 // all children (waitpid(-1), or SIGCHLD ignored) takes the exit status away: the stream fails then.
 //
 // Thread: as Source; a CommandReport by any.

@@ -9,9 +9,9 @@
 
 #include <csignal>
 
-#include "core/reader.hpp"
 #include "core/sources/owned_fd.hpp"
 #include "tests/support/check.hpp"
+#include "tests/support/commands.hpp"
 #include "tests/support/parked.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/processes.hpp"
@@ -21,58 +21,6 @@ namespace {
 
 using namespace catcher;
 using namespace catcher::test;
-
-// Texts are shown where they differ.
-void check_text(const std::string& text, const std::string& expected) {
-  ck_assert_str_eq(text.c_str(), expected.c_str());
-}
-
-bool names(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
-// A command, caught, and a reader at its beginning.
-class Command {
- public:
-  explicit Command(const std::vector<std::string>& argv) {
-    auto made = CommandSource::start(argv);
-    demand(made.source != nullptr, made.why.c_str());
-    pid_ = made.source->pid();
-    report_ = made.report;
-    reader_.emplace(Catcher::pull(std::move(made.source)).catcher);
-  }
-  static Command script(const std::string& text) { return Command({"sh", "-c", text}); }
-
-  Reader& reader() { return *reader_; }
-  const CommandReport& report() const { return *report_; }
-  pid_t pid() const { return pid_; }
-  void drop() { reader_.reset(); }
-
-  // Reads to the end or the error, which is the result.
-  ReadResult read_all(std::string& text) {
-    char room[5000];
-    for (;;) {
-      const ReadResult got = reader_->read(std::as_writable_bytes(std::span(room)), patiently());
-      if (got.status != Status::ok) return got;
-      text.append(room, got.bytes);
-    }
-  }
-  std::string line() {
-    std::string text;
-    char one = 0;
-    while (one != '\n') {
-      const ReadResult got = reader_->read(std::as_writable_bytes(std::span(&one, 1)), patiently());
-      demand(got.status == Status::ok, "a command prints a line");
-      text += one;
-    }
-    return text;
-  }
-
- private:
-  pid_t pid_ = 0;
-  std::shared_ptr<const CommandReport> report_;
-  std::optional<Reader> reader_;
-};
 
 START_TEST(what_a_command_prints_is_caught_byte_for_byte) {
   const NothingLeft nothing;
