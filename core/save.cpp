@@ -162,7 +162,7 @@ class Saving {
     while (result.status == Status::ok && written_ < range_.end - range_.begin) {
       if (leases_.empty()) {
         result = take_one(wait);
-        if (result.status == Status::end && range_.end == kToEnd) {
+        if (result.status == Status::end && is_whole()) {
           result.status = Status::ok;
           break;
         }
@@ -175,6 +175,11 @@ class Saving {
   }
 
  private:
+  // Whether the stream's end is where the range ends too.
+  bool is_whole() const {
+    return range_.end == kToEnd && range_.begin <= reader_.catcher()->length().value_or(0);
+  }
+
   // Before the window moves on.
   SaveResult take_what_is_there() {
     const std::uint64_t end = std::min(range_.end, reader_.catcher()->window().end);

@@ -35,7 +35,7 @@ namespace catcher {
 inline constexpr std::uint64_t kToEnd = std::numeric_limits<std::uint64_t>::max();
 
 // ok, or why not all was saved:
-//   end           the stream has ended before `end`
+//   end           the stream has ended before `end`, or before `begin` if that is kToEnd
 //   would_block, timed_out, cancelled   before all of it was there, or written
 //   evicted       a part of it is gone; see window
 //   failed        upstream failed (Catcher::has_failed()), or a call to the system did

@@ -193,6 +193,16 @@ START_TEST(a_stream_that_ends_before_the_range_is_told) {
 }
 END_TEST
 
+START_TEST(a_stream_that_ends_before_the_beginning_is_no_empty_file) {
+  const Victim victim;
+  Stream stream(100);
+  stream.writer.finish();
+  ck_assert_status(save_in_vain(victim, stream, {101, kToEnd}).status, Status::end);
+
+  demand_saved(save(stream.catcher, 100, kToEnd, victim.path), victim.path, {100, 100});
+}
+END_TEST
+
 START_TEST(a_failure_of_upstream_is_told) {
   const Victim victim;
   Stream stream(100);
@@ -304,7 +314,8 @@ int main() {
          a_name_without_a_folder_is_in_this_one}},
        {"failure",
         {a_range_that_makes_no_sense_is_refused, a_range_that_is_gone_is_told_with_the_window,
-         a_stream_that_ends_before_the_range_is_told, a_failure_of_upstream_is_told,
+         a_stream_that_ends_before_the_range_is_told,
+         a_stream_that_ends_before_the_beginning_is_no_empty_file, a_failure_of_upstream_is_told,
          a_wait_for_bytes_can_be_ended, a_full_disk_is_an_error_that_leaves_nothing,
          a_limit_on_files_is_an_error_and_no_signal, a_place_where_no_file_can_be_is_told,
          memory_that_runs_out_leaves_nothing}}});
