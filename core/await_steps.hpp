@@ -125,9 +125,11 @@ class LoadAllStep final {
     ended_ = catcher_->peek(kBeyondAll);
     return ended_.status != Status::would_block;
   }
-  // Piece by piece: the stop is looked at in between.
+  // What is pushed comes without being asked for: one call, at the end. What is pulled is brought
+  // in here, by a source that may have each piece at once: the stop is looked at in between.
   Status enter(ReadableRequest& request) {
-    return catcher_->once_readable(catcher_->window().end, request);
+    const std::uint64_t wanted = catcher_->pulls() ? catcher_->window().end : kBeyondAll;
+    return catcher_->once_readable(wanted, request);
   }
   void give_up(Status status) noexcept { ended_ = {0, status, {}, {}}; }
   ReadResult finish() { return ended_; }

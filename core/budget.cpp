@@ -135,10 +135,16 @@ std::shared_ptr<Catcher> Budget::find(const std::string& key) {
     Lock lock(state_->mutex);
     const auto place = state_->by_key.find(key);
     if (place == state_->by_key.end()) return nullptr;
-    state_->entries.splice(state_->entries.end(), state_->entries, place->second);
     found = place->second->catcher;
   }
-  return hand_out(state_, std::move(found));
+  std::shared_ptr<Catcher> handle = hand_out(state_, std::move(found));
+  // It counts as used only now that there is a handle. It may have been let go of meanwhile.
+  Lock lock(state_->mutex);
+  const auto place = state_->by_key.find(key);
+  if (place != state_->by_key.end() && place->second->catcher.get() == handle.get()) {
+    state_->entries.splice(state_->entries.end(), state_->entries, place->second);
+  }
+  return handle;
 }
 
 bool Budget::remove(const std::string& key) {

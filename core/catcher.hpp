@@ -133,6 +133,9 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // begun in here. Once entered, the request keeps this catcher until it is cancelled or ends.
   [[nodiscard]] Status once_readable(std::uint64_t offset, ReadableRequest& request);
 
+  // Whether readers bring the bytes, which a source gives; otherwise a Writer does.
+  bool pulls() const noexcept { return pulls_; }
+
   // Whether once_readable() can be had. False: this catcher pulls from a Source, and has no
   // Config::executor to read it on.
   bool can_call_back() const noexcept {
@@ -141,12 +144,13 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
 
   // Moves all that is kept into one piece of memory, as `how` says, while readers go on; a chunk's
   // memory is free as soon as it was copied and its last pin and lease are gone. With in_place it
-  // is over when this returns. `bad_argument`: not finished, asked for before, or nothing to run it
-  // on. finish() does this as Config::compaction says, in the thread that finishes.
-  // The piece is asked for as a whole: heap memory is taken to cost nothing until it is written to,
-  // in a file there must be room for all at once. Readers hold the chunk that they stand in.
-  // If the last handle is dropped meanwhile: a thread is stopped and waited for; an executor's job
-  // that has not begun does nothing, one that has is finished and frees the catcher.
+  // is over when this returns. `bad_argument`: not finished, under way or done already, or nothing
+  // to run it on. What has failed left all as it was, and may be asked for again. finish() does
+  // this as Config::compaction says, in the thread that finishes. The piece is asked for as a
+  // whole: heap memory is taken to cost nothing until it is written to, in a file there must be
+  // room for all at once. Readers hold the chunk that they stand in. If the last handle is dropped
+  // meanwhile: a thread is stopped and waited for; an executor's job that has not begun does
+  // nothing, one that has is finished and frees the catcher.
   Status compact(Compaction how) noexcept;
   // How far that is.
   CompactionState compaction() const noexcept;
@@ -242,9 +246,10 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // ---- compaction (catcher_compact.cpp) -------------------------------------------
   struct CompactionJob;
   void begin_compaction(Compaction how) noexcept;
-  void hand_to_executor();
-  void run_compaction(const std::stop_token& stop) noexcept;
-  bool take_compaction() noexcept;
+  void hand_to_executor(unsigned attempt);
+  void run_compaction(unsigned attempt, const std::stop_token& stop) noexcept;
+  unsigned compaction_attempt() const noexcept;
+  bool take_compaction(unsigned attempt) noexcept;
   void settle_compaction(CompactionState state) noexcept;
 
   Config config_;  // stays as it was made
@@ -270,6 +275,7 @@ class CATCHER_API Catcher : public std::enable_shared_from_this<Catcher> {
   // While it is pending, whoever runs it is the rope's appender.
   CompactionState compaction_ CATCHER_GUARDED_BY(mutex_) = CompactionState::none;
   bool compaction_taken_ CATCHER_GUARDED_BY(mutex_) = false;
+  unsigned compaction_attempt_ CATCHER_GUARDED_BY(mutex_) = 0;
 
   std::jthread compactor_;  // the last member: it ends before the others do
 };

@@ -20,10 +20,11 @@ constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
 
 // What an executor is given. Dropped without having been run, it says so, for those who wait.
 struct Catcher::CompactionJob {
-  explicit CompactionJob(std::weak_ptr<Catcher> whose) noexcept : catcher(std::move(whose)) {}
+  CompactionJob(std::weak_ptr<Catcher> whose, unsigned number) noexcept
+      : catcher(std::move(whose)), attempt(number) {}
   ~CompactionJob() {
     const std::shared_ptr<Catcher> held = catcher.lock();
-    if (held != nullptr && held->take_compaction()) {
+    if (held != nullptr && held->take_compaction(attempt)) {
       held->settle_compaction(CompactionState::failed);
     }
   }
@@ -31,10 +32,11 @@ struct Catcher::CompactionJob {
   CompactionJob& operator=(const CompactionJob&) = delete;
 
   void run() const noexcept {
-    if (const std::shared_ptr<Catcher> held = catcher.lock()) held->run_compaction({});
+    if (const std::shared_ptr<Catcher> held = catcher.lock()) held->run_compaction(attempt, {});
   }
 
   const std::weak_ptr<Catcher> catcher;
+  const unsigned attempt;  // one that comes late has nothing to do with those after it
 };
 
 Status Catcher::compact(Compaction how) noexcept {
@@ -42,40 +44,53 @@ Status Catcher::compact(Compaction how) noexcept {
   if (how == Compaction::executor && !config_.executor) return Status::bad_argument;
   {
     Lock lock(mutex_);
-    if (!is_finished() || compaction_ != CompactionState::none) return Status::bad_argument;
+    const bool is_asked = compaction_ == CompactionState::pending;
+    if (!is_finished() || is_asked || compaction_ == CompactionState::done) {
+      return Status::bad_argument;
+    }
     compaction_ = CompactionState::pending;
+    compaction_taken_ = false;
+    ++compaction_attempt_;
   }
   begin_compaction(how);
   return Status::ok;
 }
 
 void Catcher::begin_compaction(Compaction how) noexcept {
+  const unsigned attempt = compaction_attempt();
   try {
     switch (how) {
       case Compaction::new_thread:
-        compactor_ = std::jthread([this](const std::stop_token& stop) { run_compaction(stop); });
+        compactor_ = std::jthread(
+            [this, attempt](const std::stop_token& stop) { run_compaction(attempt, stop); });
         break;
-      case Compaction::executor: hand_to_executor(); break;
-      default: run_compaction({}); break;
+      case Compaction::executor: hand_to_executor(attempt); break;
+      default: run_compaction(attempt, {}); break;
     }
   } catch (...) {
     // No thread, no memory for a job, or an executor that throws: which may have run it.
-    if (take_compaction()) settle_compaction(CompactionState::failed);
+    if (take_compaction(attempt)) settle_compaction(CompactionState::failed);
   }
 }
 
-void Catcher::hand_to_executor() {
-  auto job = std::make_shared<CompactionJob>(weak_from_this());
+void Catcher::hand_to_executor(unsigned attempt) {
+  auto job = std::make_shared<CompactionJob>(weak_from_this(), attempt);
   config_.executor([job = std::move(job)] { job->run(); });
 }
 
-bool Catcher::take_compaction() noexcept {
+unsigned Catcher::compaction_attempt() const noexcept {
   Lock lock(mutex_);
-  return compaction_ == CompactionState::pending && !std::exchange(compaction_taken_, true);
+  return compaction_attempt_;
 }
 
-void Catcher::run_compaction(const std::stop_token& stop) noexcept {
-  if (!take_compaction()) return;
+bool Catcher::take_compaction(unsigned attempt) noexcept {
+  Lock lock(mutex_);
+  return attempt == compaction_attempt_ && compaction_ == CompactionState::pending &&
+         !std::exchange(compaction_taken_, true);
+}
+
+void Catcher::run_compaction(unsigned attempt, const std::stop_token& stop) noexcept {
+  if (!take_compaction(attempt)) return;
   const auto copy = [&stop](std::byte* to, const std::byte* from, std::uint64_t size) {
     while (size != 0) {
       if (stop.stop_requested()) return false;

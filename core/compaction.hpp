@@ -20,7 +20,7 @@ enum class CompactionState : std::uint8_t {
   none,     // not finished, or nobody has asked for it
   pending,  // asked for, and not over
   done,     // all is in one piece
-  failed,   // no memory, or nobody to do it: the stream stays as it is
+  failed,   // no memory, or nobody to do it: the stream stays as it is, and may be compacted again
 };
 
 }  // namespace catcher

@@ -158,6 +158,18 @@ class Saving {
     if (reader_.seek(static_cast<std::int64_t>(range_.begin)).status != Status::ok) {
       return {0, Status::bad_argument, {}, {}};
     }
+    SaveResult result;
+    try {
+      result = go_on(wait);
+    } catch (const std::bad_alloc&) {
+      result.status = Status::out_of_memory;
+    }
+    result.bytes = written_;
+    return result;
+  }
+
+ private:
+  SaveResult go_on(const Wait& wait) {
     SaveResult result = take_what_is_there();
     while (result.status == Status::ok && written_ < range_.end - range_.begin) {
       if (leases_.empty()) {
@@ -170,11 +182,9 @@ class Saving {
         result = write_some(wait);
       }
     }
-    result.bytes = written_;
     return result;
   }
 
- private:
   // Whether the stream's end is where the range ends too.
   bool is_whole() const {
     return range_.end == kToEnd && range_.begin <= reader_.catcher()->length().value_or(0);

@@ -27,7 +27,7 @@ class Given final : public Source {
 }  // namespace
 
 struct TransformWriter::State {
-  State(Writer to, std::shared_ptr<Transform> transform)
+  State(Writer&& to, std::shared_ptr<Transform>&& transform) noexcept
       : writer(std::move(to)), run(std::move(transform)) {}
 
   // Runs the transform until it says something else than ok.
@@ -59,7 +59,7 @@ struct TransformWriter::State {
   TransformRun run;
 };
 
-TransformWriter::TransformWriter(Writer writer, std::shared_ptr<Transform> transform)
+TransformWriter::TransformWriter(Writer&& writer, std::shared_ptr<Transform> transform)
     : state_(std::make_unique<State>(std::move(writer), std::move(transform))) {}
 TransformWriter::TransformWriter(TransformWriter&&) noexcept = default;
 TransformWriter& TransformWriter::operator=(TransformWriter&&) noexcept = default;

@@ -25,8 +25,9 @@ namespace catcher {
 
 class CATCHER_API TransformWriter {
  public:
+  // Throws std::bad_alloc alone, and then `writer` is still the caller's, as it was.
   // Requires: neither is empty.
-  TransformWriter(Writer writer, std::shared_ptr<Transform> transform);
+  TransformWriter(Writer&& writer, std::shared_ptr<Transform> transform);
   TransformWriter(TransformWriter&&) noexcept;
   TransformWriter& operator=(TransformWriter&&) noexcept;
   ~TransformWriter();

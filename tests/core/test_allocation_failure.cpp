@@ -3,16 +3,14 @@
 //
 // Every allocation that the core makes fails in turn. What comes of it is a status (bad_alloc where
 // something is made), nothing leaks, what was caught is read as it was, and the stream goes on.
-// To add a scenario: a function, and a line in kScenarios.
-#include "tests/support/check.hpp"
-
-#include <deque>
+// To add a scenario: a function, and a line in kScenarios. Those of what feeds and what is kept are
+// in test_allocation_failure_feeding.cpp and test_allocation_failure_kept.cpp.
+#include "tests/support/fault_scenarios.hpp"
 
 #include "core/file_memory.hpp"
 #include "core/loader.hpp"
 #include "core/timeline.hpp"
 #include "core/transform_writer.hpp"
-#include "tests/support/faults.hpp"
 #include "tests/support/scripted_source.hpp"
 
 namespace {
@@ -40,23 +38,6 @@ using catcher::Wait;
 using catcher::Whence;
 using catcher::WhenFull;
 using namespace catcher::test;
-
-Catcher::Pushed pushed(Faults& faults, const Config& config = {.growth = Growth::constant(61)}) {
-  auto made = faults.make([&] { return Catcher::push(config); });
-  demand(made.status == Status::ok, "the settings are valid");
-  return made;
-}
-
-Reader reader_of(Faults& faults, const std::shared_ptr<Catcher>& catcher) {
-  return faults.make([&] { return Reader(catcher); });
-}
-
-void take_from_oldest(Faults& faults, const std::shared_ptr<Catcher>& catcher) {
-  Reader reader = reader_of(faults, catcher);
-  const auto window = catcher->window();
-  demand(reader.offset() == window.begin, "a reader begins at the oldest byte");
-  take(faults, reader, static_cast<std::size_t>(window.end - window.begin));
-}
 
 // ---- pushed -----------------------------------------------------------------------
 
@@ -157,18 +138,6 @@ class Greedy final : public Source {
  private:
   std::uint64_t offset_ = 0;
 };
-
-// Reads to `end`. Whoever feeds may be without memory, and have failed; it is resumed once.
-void take_resuming(Faults& faults, Reader& reader, std::uint64_t end) {
-  while (reader.offset() < end) {
-    const auto result = take_some(faults, reader, static_cast<std::size_t>(end - reader.offset()));
-    if (result.status == Status::ok) continue;
-    demand(result.status == Status::failed && result.error == std::errc::not_enough_memory,
-           "who has no memory has failed");
-    faults.blame();
-    demand(reader.catcher()->resume() == Status::ok, "it can be resumed");
-  }
-}
 
 void pull_from_greedy(Faults& faults) {
   const auto catcher = faults.make([] {
@@ -427,27 +396,8 @@ constexpr Scenario kScenarios[] = {
     {"in a file", in_a_file},
 };
 
-START_TEST(every_allocation_in_turn_fails) {
-  const Scenario& scenario = kScenarios[_i];
-
-  const auto allocations = run_with_faults(scenario);
-
-  std::printf("%s: %lld allocations\n", scenario.name, static_cast<long long>(allocations));
-  ck_assert_msg(allocations > 0, "%s allocates nothing", scenario.name);
-}
-END_TEST
-
 }  // namespace
 
 int main() {
-  Suite* suite = suite_create("allocation failure");
-  TCase* tcase = tcase_create("core");
-  tcase_add_loop_test(tcase, every_allocation_in_turn_fails, 0,
-                      static_cast<int>(std::size(kScenarios)));
-  suite_add_tcase(suite, tcase);
-  SRunner* runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_scenarios("allocation failure", kScenarios);
 }
