@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,7 +196,8 @@ ChildProcess::Output ChildProcess::read(std::span<std::byte> into, Deadline late
   while (out_) {
     Deadline deadline = kForever;
     const bool due = is_end_due(deadline);
-    if (due && ended_by_) signal(SIGKILL);
+    if (due) make_end();
+    if (rest_ && *rest_ == 0) break;  // whoever has left the group and writes is not waited for
     const Ready ready = wait(due ? kNotAtAll : std::min(deadline, latest));
     if (ready.interrupted) return {Output::Kind::interrupted, 0};
     if (has_failed() && !ended_by_) {
@@ -203,8 +205,12 @@ ChildProcess::Output ChildProcess::read(std::span<std::byte> into, Deadline late
       ended_by_ = Clock::now() + kGrace;
     }
     if (ready.out) {
-      const ssize_t got = ::read(out_.get(), into.data(), into.size());
-      if (got > 0) return {Output::Kind::bytes, static_cast<std::size_t>(got)};
+      const std::size_t room = std::min(into.size(), rest_.value_or(into.size()));
+      const ssize_t got = ::read(out_.get(), into.data(), room);
+      if (got > 0) {
+        if (rest_) *rest_ -= static_cast<std::size_t>(got);
+        return {Output::Kind::bytes, static_cast<std::size_t>(got)};
+      }
       if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       out_.close();
     } else if (due && ready.timed_out) {
@@ -221,6 +227,14 @@ bool ChildProcess::is_end_due(Deadline& deadline) const {
   if (!ended_by_) return false;
   deadline = *ended_by_;
   return Clock::now() >= deadline;
+}
+
+// What is in the pipe by then is still read, and nothing that comes later.
+void ChildProcess::make_end() noexcept {
+  if (rest_) return;
+  signal(SIGKILL);
+  int level = 0;
+  rest_ = ::ioctl(out_.get(), FIONREAD, &level) == 0 ? static_cast<std::size_t>(level) : 0;
 }
 
 ChildProcess::Exit ChildProcess::wait_exit(Deadline latest) {

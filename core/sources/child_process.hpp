@@ -58,7 +58,7 @@ class ChildProcess {
     std::size_t size = 0;
   };
   // Waits for what it writes. It ends when nobody has its stdout any more; if the leader has
-  // failed, the rest of the group is ended first.
+  // failed, the rest of the group is ended first, and then comes no more than is in the pipe.
   Output read(std::span<std::byte> into, Deadline latest = kForever);
   // Waits for the leader's end, which it is asked for by nobody.
   enum class Exit : std::uint8_t { exited, late, interrupted };
@@ -82,6 +82,7 @@ class ChildProcess {
   };
   Ready wait(Deadline deadline);
   bool is_end_due(Deadline& deadline) const;
+  void make_end() noexcept;
   void look_at_exit() noexcept;
   void hear() noexcept;
   void discard() noexcept;
@@ -96,6 +97,7 @@ class ChildProcess {
   bool reaped_elsewhere_ = false;
   std::optional<int> status_;
   std::optional<Deadline> ended_by_;  // the group was asked to end, and is made to then
+  std::optional<std::size_t> rest_;   // bytes that were in the pipe when it was made to end
   std::string last_words_;
   std::list<pid_t> place_{0};  // one element, for a leader that has to be left
 };

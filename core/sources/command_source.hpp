@@ -10,7 +10,8 @@
 //
 // A program that exits with 0 ends the stream, once nobody has its stdout any more: also what it
 // has left running. Any other end fails the stream after every byte that came before, with an error
-// of command_category(), and then what it has left running in its process group is ended first.
+// of command_category(), and then what it has left running in its process group is ended first;
+// a daemon that goes on writing is cut off there.
 // What it writes to stderr is read all the time; the last 2 KiB are kept for the report.
 //
 // When the source goes, the group goes with it: SIGTERM, and SIGKILL a second later for what is
@@ -18,8 +19,8 @@
 // lives on, and is not waited for longer than that second. A program that may not be signalled,
 // because it has become another user, is waited for one second more, with nobody reading what it
 // writes; if it still goes on, it is left, and reaped when another command is started or goes.
-// Somebody else in this process who reaps
-// all children (waitpid(-1), or SIGCHLD ignored) takes the exit status away: the stream fails then.
+// Somebody else in this process who reaps all children (waitpid(-1), or SIGCHLD ignored) takes the
+// exit status away: the stream fails then.
 //
 // Thread: as Source; a CommandReport by any.
 #pragma once

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "core/sources/owned_fd.hpp"
@@ -284,6 +285,30 @@ START_TEST(a_failed_command_whose_daemon_holds_the_output_fails) {
 }
 END_TEST
 
+START_TEST(a_failed_command_fails_while_its_daemon_goes_on_writing) {
+  const NothingLeft nothing;
+  const Folder folder;
+  const std::string gate = folder.path() + "/gate";
+  ck_assert_int_eq(::mkfifo(gate.c_str(), 0600), 0);
+  // It fails once the daemon has a session of its own.
+  auto made = CommandSource::start({"sh", "-c",
+                                    "head -c 60000 /dev/zero; setsid sh -c 'echo go > " + gate +
+                                        "; exec yes' & read x < " + gate + "; exit 3"});
+  std::byte room[16];  // never does it find the pipe empty
+  std::uint64_t zeros = 0;
+  const Deadline patience = Clock::now() + kPatience;
+  SourceResult got;
+  do {
+    got = made.source->read(room, patiently());
+    zeros += static_cast<std::uint64_t>(std::count(room, room + got.bytes, std::byte{0}));
+    demand(Clock::now() < patience, "it fails in time");
+  } while (got.status == Status::ok);
+
+  check_text(got.error.message(), "exit status 3");
+  ck_assert_uint_eq(zeros, 60'000);
+}
+END_TEST
+
 START_TEST(a_command_that_somebody_else_reaps_has_failed) {
   const NothingLeft nothing;
   Command command = Command::script("echo one; exit 3");
@@ -367,6 +392,7 @@ int main() {
                       what_a_failed_command_leaves_running_is_ended_before_its_failure,
                       a_daemon_that_holds_the_output_is_not_waited_for,
                       a_failed_command_whose_daemon_holds_the_output_fails,
+                      a_failed_command_fails_while_its_daemon_goes_on_writing,
                       a_command_that_somebody_else_reaps_has_failed,
                       signals_that_are_blocked_or_ignored_here_are_not_there,
                       no_descriptor_of_this_process_is_there, a_hundred_commands_leave_nothing}}});
