@@ -259,10 +259,10 @@ class Replacement {
       return last_error();
     }
     file_.close();
-    // The name too, where the folder may be read and its file system can.
+    // The name too, where the folder may be read and its file system can (EINVAL: it cannot).
     const OwnedFd folder(::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder) retried([&] { return ::fsync(folder.get()); });
-    return {};
+    const bool is_known = !folder || retried([&] { return ::fsync(folder.get()); });
+    return is_known || errno == EINVAL ? std::error_code() : last_error();
   }
 
  private:

@@ -52,6 +52,8 @@ struct [[nodiscard]] SaveResult {
 // file in the same folder (".catcher-" and a number), synced, and renamed. A file or link that has
 // this name is replaced, and who has it open keeps the old one. Its mode is 0666 without the umask.
 // A process that is killed meanwhile leaves that other file behind.
+// At last the folder is synced. If only that fails (`failed`), the file is whole and has its place,
+// which a loss of power may take back.
 CATCHER_API SaveResult save(const std::shared_ptr<Catcher>& catcher, std::uint64_t begin,
                             std::uint64_t end, const std::string& path, const Wait& wait = {});
 
