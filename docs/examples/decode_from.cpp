@@ -18,6 +18,7 @@ extern "C" {
 #include <libswresample/swresample.h>
 }
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,6 +53,9 @@ void catch_stdin(catcher::Writer writer, const std::stop_token& stop) {
       writer.commit(static_cast<std::size_t>(got));
     } else if (got == 0) {
       return writer.finish();
+    } else if (errno == EAGAIN) {
+      pollfd input{STDIN_FILENO, POLLIN, 0};  // somebody has made it not to wait
+      ::poll(&input, 1, -1);
     } else if (errno != EINTR) {
       return writer.fail({errno, std::system_category()});
     }
@@ -181,26 +185,38 @@ class Decoder {
   std::int64_t next_ = 0;  // first sample of the next frame
 };
 
+struct Piece {
+  double from, seconds;
+};
+
+std::vector<Piece> pieces_of(std::span<char*> words) {
+  if (words.empty()) throw std::runtime_error("catcher-decode-from FROM+FOR...  (seconds)");
+  std::vector<Piece> pieces;
+  for (const char* word : words) {
+    char* rest = nullptr;
+    const double from = std::strtod(word, &rest);
+    if (*rest != '+') throw std::runtime_error(std::string(word) + " is not FROM+FOR");
+    pieces.push_back({from, std::strtod(rest + 1, nullptr)});
+  }
+  return pieces;
+}
+
 }  // namespace
 
-int main(int count, char** words) try {
-  if (count < 2) throw std::runtime_error("catcher-decode-from FROM+FOR...  (seconds)");
+int main(int count, char** words) {
   auto made = catcher::Catcher::push();
-  std::jthread feeder(
+  const std::jthread feeder(
       [&made](const std::stop_token& stop) { catch_stdin(std::move(made.writer), stop); });
-  {
+  int status = 0;
+  try {
+    const auto pieces = pieces_of(std::span(words, static_cast<std::size_t>(count)).subspan(1));
     Decoder decoder(made.catcher);
-    for (const char* word : std::span(words, static_cast<std::size_t>(count)).subspan(1)) {
-      char* rest = nullptr;
-      const double from = std::strtod(word, &rest);
-      if (*rest != '+') throw std::runtime_error(std::string(word) + " is not FROM+FOR");
-      decoder.play(from, std::strtod(rest + 1, nullptr));
-    }
+    for (const Piece& piece : pieces) decoder.play(piece.from, piece.seconds);
+  } catch (const std::exception& wrong) {
+    std::fprintf(stderr, "%s\n", wrong.what());
+    status = 1;
   }
-  // Whoever writes may never end.
+  // Whoever writes may never end, so the feeder is not waited for.
   std::fflush(stdout);
-  std::_Exit(0);
-} catch (const std::exception& wrong) {
-  std::fprintf(stderr, "%s\n", wrong.what());
-  std::_Exit(1);
+  std::_Exit(status);
 }

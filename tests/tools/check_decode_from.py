@@ -65,6 +65,11 @@ def compare(what, got, wanted):
         sys.exit(f"{what}: {len(got)} bytes, {len(wanted)} in the whole track, alike for {same}")
 
 
+wrong = subprocess.Popen([program, "no piece"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+said = wrong.stderr.read()  # stdin stays open, and silent
+if wrong.wait(PATIENCE) != 1 or b"is not FROM+FOR" not in said:
+    sys.exit(f"a wrong piece ends with {wrong.returncode} and says {said!r}")
+
 whole = Played((0, 1000))
 whole.go_on.set()
 everything = whole.end()
