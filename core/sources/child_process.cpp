@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <new>
 #include <utility>
 
 #include "../mutex.hpp"
@@ -130,7 +131,8 @@ class Left {
  public:
   // Never destroyed: a source in a static variable may go later than anything here.
   static Left& all() {
-    static Left& only = *new Left;
+    alignas(Left) static std::byte room[sizeof(Left)];
+    static Left& only = *new (room) Left;
     return only;
   }
 
